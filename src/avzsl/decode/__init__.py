@@ -1,0 +1,1 @@
+"""Decoding: which frames, which samples, in worker processes that may fail."""
