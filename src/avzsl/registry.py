@@ -84,5 +84,6 @@ class Registry(Generic[T]):
         """
         self.load()
         if name not in self._entries:
-            raise LookupError(f"There is no {self.what} {name!r}. {did_you_mean(name, self._entries)}")
+            hint = did_you_mean(name, self._entries)
+            raise LookupError(f"There is no {self.what} {name!r}. {hint}")
         return self._entries[name]

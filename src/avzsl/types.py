@@ -20,7 +20,7 @@ class ClipRef:
     """One clip as it lies on disk: what a decoder needs and what tells that it changed."""
 
     video_id: str
-    """Unique within the dataset; may begin with ``-`` and hold any character but tab and newline."""
+    """Unique within the dataset; may begin with ``-`` and hold any text without tab or newline."""
     path: str
     """The video file, absolute or relative to the working directory."""
     start_seconds: float | None = None
@@ -32,11 +32,12 @@ class ClipRef:
 
     def __post_init__(self) -> None:
         if not self.video_id or any(c in self.video_id for c in "\t\r\n"):
-            raise ValueError(f"video_id must hold text without tabs or newlines, got {self.video_id!r}.")
+            raise ValueError(f"A video_id is text without tabs or newlines, got {self.video_id!r}.")
         start, end = self.start_seconds or 0.0, self.end_seconds
         if start < 0 or (end is not None and end <= start):
             raise ValueError(
-                f"{self.video_id}: a segment needs 0 <= start < end, got {start = }, {end = } seconds."
+                f"{self.video_id}: a segment needs 0 <= start < end, "
+                f"got {start = }, {end = } seconds."
             )
 
 
@@ -85,7 +86,8 @@ class FramePlan:
     def __post_init__(self) -> None:
         if self.rows.ndim != 2 or self.spans.shape != (len(self.rows), 2):
             raise ValueError(
-                f"A plan needs rows [N, f] and spans [N, 2], got {self.rows.shape = }, {self.spans.shape = }."
+                f"A plan needs rows [N, f] and spans [N, 2], "
+                f"got {self.rows.shape = }, {self.spans.shape = }."
             )
 
 
@@ -141,7 +143,8 @@ class ClipFeatures:
     """[T, 2] begin and end of each window, in seconds from the clip's begin."""
 
     def __post_init__(self) -> None:
-        if self.features.ndim != 2 or self.times.shape != (len(self.features), 2) or not len(self.times):
+        count = len(self.times)
+        if self.features.ndim != 2 or self.times.shape != (len(self.features), 2) or not count:
             raise ValueError(
                 f"{self.video_id}: expected features [T, D] and times [T, 2] with T > 0, "
                 f"got {self.features.shape = }, {self.times.shape = }."

@@ -1,0 +1,26 @@
+"""Join the evaluations of single runs into a result table and print it.
+
+example: avzsl table --out results/demo_signal.csv -- results/evaluations/demo/signal/*/*.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("evaluations", type=Path, nargs="+", metavar="JSON")
+    parser.add_argument("--table-id", default="", metavar="ID", help="id to write beside the table")
+    parser.add_argument("--out", type=Path, required=True, metavar="CSV")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the table and print it."""
+    from avzsl.report.collect import read_evaluations
+    from avzsl.report.tables import as_text, result_rows, write_table
+
+    rows = result_rows(read_evaluations(args.evaluations))
+    write_table(args.out, rows, table_id=args.table_id)
+    print(as_text(rows, str(args.out)))

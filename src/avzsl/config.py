@@ -1,0 +1,232 @@
+"""``config.yaml`` checked against the schema that is generated from the code.
+
+Checking needs the schema file alone, neither torch nor any plug-in, so that Snakemake can do it
+on every parse. ``avzsl schema`` writes the file; a test fails when it and the code part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from avzsl.registry import did_you_mean
+
+NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+"""Names hold no underscore, so that ``results/{dataset}_{features}.csv`` reads one way only."""
+
+PLUGIN_SECTIONS = ("datasets", "encoders", "methods")
+"""Sections that hold named plug-ins, each with a ``kind`` that defaults to its name."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One named entry of ``datasets``, ``encoders`` or ``methods``, defaults filled in."""
+
+    name: str
+    kind: str
+    revision: int
+    """Revision of the code behind ``kind``; 0 where the kind has none."""
+    modality: str | None
+    """Of an encoder: audio, visual or text."""
+    options: dict[str, Any]
+    """Every option with its value."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration, checked, every default spelled out."""
+
+    datasets: dict[str, Plugin]
+    encoders: dict[str, Plugin]
+    methods: dict[str, Plugin]
+    features: dict[str, dict[str, str]]
+    """Feature set -> {audio, visual, text} -> name in ``encoders``."""
+    sections: dict[str, dict[str, Any]]
+    """All other sections by name."""
+
+    def method_options(self, dataset: str, method: str) -> dict[str, Any]:
+        """Return the options of a method with the dataset's own settings laid over them."""
+        own = self.datasets[dataset].options.get("methods") or {}
+        return merge(self.methods[method].options, own.get(method, {}))
+
+
+def load_config(raw: Mapping[str, Any], schema_file: str | Path) -> Config:
+    """Check a parsed ``config.yaml`` and fill in the defaults.
+
+    Args:
+        raw: What the YAML holds.
+        schema_file: The generated schema, ``workflow/schemas/config.schema.json``.
+
+    Raises:
+        ValueError: With the place in the file, what came, and what was expected; an unknown key
+            comes with the nearest known one.
+    """
+    schema = json.loads(Path(schema_file).read_text(encoding="utf-8"))
+    plugins = schema["x-plugins"]
+    known = schema["properties"]
+    _refuse_unknown(raw, known, "config.yaml")
+    made = {name: _plugins(raw.get(name), name, plugins[name], schema) for name in PLUGIN_SECTIONS}
+    sections = {
+        name: check(raw.get(name), known[name], schema, name)
+        for name in known
+        if name not in (*PLUGIN_SECTIONS, "features")
+    }
+    features = check(raw.get("features"), known["features"], schema, "features")
+    config = Config(**made, features=features, sections=sections)
+    _check_references(config, plugins, schema)
+    return config
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with the values of ``over`` laid over it, key by key, at every depth."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(old, value) if nested else value
+    return merged
+
+
+def check(value: Any, part: dict[str, Any], schema: dict[str, Any], where: str) -> Any:
+    """Return ``value`` with the defaults of ``part`` of the schema filled in at every depth.
+
+    Raises:
+        ValueError: If a key is unknown or missing, or a value is not what the schema allows.
+    """
+    part = _resolve(part, schema)
+    if part.get("type") == "object" or "properties" in part:
+        return _check_object(value, part, schema, where)
+    errors = list(Draft202012Validator({**part, "$defs": schema["$defs"]}).iter_errors(value))
+    if errors:
+        raise ValueError(
+            f"config.yaml: {where}: {_explain(value, part, schema, errors[0].message)}"
+        )
+    return _as_number(value, part)
+
+
+def _as_number(value: Any, part: dict[str, Any]) -> Any:
+    """Return 1 as 1.0 where a float is meant, so that both spellings have one fingerprint."""
+    types = {choice.get("type") for choice in (part, *part.get("anyOf", []))}
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if whole and "number" in types and "integer" not in types else value
+
+
+def _check_object(value: Any, part: dict[str, Any], schema: dict[str, Any], where: str) -> Any:
+    value = {} if value is None else value
+    if not isinstance(value, Mapping):
+        raise ValueError(f"config.yaml: {where}: expected keys with values, got {value!r}.")
+    known = part.get("properties", {})
+    other = part.get("additionalProperties", False)
+    if not isinstance(other, dict):
+        _refuse_unknown(value, known, f"config.yaml: {where}")
+    pattern = part.get("propertyNames", {}).get("pattern")
+    filled: dict[str, Any] = {}
+    for key in [*(k for k in known if k not in value), *value]:
+        place = f"{where}.{key}"
+        if pattern:
+            _check_name(key, place)
+        if key not in known:
+            filled[key] = check(value[key], other, schema, place)
+        elif key in value:
+            filled[key] = check(_over_default(value[key], known[key]), known[key], schema, place)
+        elif key in part.get("required", ()):
+            raise ValueError(f"config.yaml: {where} needs the key {key!r}: {_about(known[key])}")
+        else:
+            filled[key] = known[key].get("default")
+    return filled
+
+
+def _over_default(value: Any, part: dict[str, Any]) -> Any:
+    """Lay a partly given section over the section's own default."""
+    default = part.get("default")
+    if isinstance(default, Mapping) and isinstance(value, Mapping):
+        return merge(default, value)
+    return value
+
+
+def _plugins(
+    raw: Any, section: str, kinds: dict[str, Any], schema: dict[str, Any]
+) -> dict[str, Plugin]:
+    if raw is not None and not isinstance(raw, Mapping):
+        raise ValueError(f"config.yaml: {section}: expected named entries, got {raw!r}.")
+    return {name: _plugin(name, own, section, kinds, schema) for name, own in (raw or {}).items()}
+
+
+def _plugin(
+    name: str, own: Any, section: str, kinds: dict[str, Any], schema: dict[str, Any]
+) -> Plugin:
+    where = f"{section}.{name}"
+    _check_name(name, where)
+    own = dict(own or {})
+    kind = own.pop("kind", name)
+    if kind not in kinds:
+        raise ValueError(
+            f"config.yaml: {where}: there is no kind {kind!r}. {did_you_mean(str(kind), kinds)} "
+            "If another package provides it, run: avzsl schema"
+        )
+    about = kinds[kind]
+    options = check(own, about["schema"], schema, where)
+    return Plugin(name, kind, about.get("revision", 0), about.get("modality"), options)
+
+
+def _check_references(config: Config, plugins: dict[str, Any], schema: dict[str, Any]) -> None:
+    for name, parts in config.features.items():
+        for modality, encoder in parts.items():
+            where = f"config.yaml: features.{name}.{modality}"
+            if encoder not in config.encoders:
+                hint = did_you_mean(encoder, config.encoders)
+                raise ValueError(f"{where}: there is no encoder {encoder!r}. {hint}")
+            found = config.encoders[encoder].modality
+            if found != modality:
+                raise ValueError(f"{where}: {encoder!r} is an encoder of {found}, not {modality}.")
+    for dataset in config.datasets.values():
+        for method, own in (dataset.options.get("methods") or {}).items():
+            where = f"datasets.{dataset.name}.methods.{method}"
+            if method not in config.methods:
+                raise ValueError(
+                    f"config.yaml: {where}: no such method. {did_you_mean(method, config.methods)}"
+                )
+            entry = config.methods[method]
+            part = plugins["methods"][entry.kind]["schema"]
+            check(merge(entry.options, own), part, schema, where)
+
+
+def _check_name(name: Any, where: str) -> None:
+    validator = Draft202012Validator({"type": "string", "pattern": NAME_PATTERN})
+    if not validator.is_valid(name):
+        raise ValueError(
+            f"config.yaml: {where}: a name holds lower-case letters, digits and single dashes "
+            f"only, got {name!r}."
+        )
+
+
+def _refuse_unknown(value: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
+    for key in value:
+        if key not in known:
+            raise ValueError(f"{where} has no key {key!r}. {did_you_mean(str(key), known)}")
+
+
+def _resolve(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in part:
+        return part
+    target: dict[str, Any] = schema["$defs"][part["$ref"].removeprefix("#/$defs/")]
+    return _resolve(target, schema)
+
+
+def _about(part: dict[str, Any]) -> str:
+    return " ".join(part.get("description", "see docs/configuration.md").split())
+
+
+def _explain(value: Any, part: dict[str, Any], schema: dict[str, Any], message: str) -> str:
+    choices = part.get("enum")
+    if isinstance(value, str) and choices:
+        return f"got {value!r}. {did_you_mean(value, choices)}"
+    kinds = [_resolve(choice, schema).get("type") for choice in part.get("anyOf", [])]
+    wanted = " or ".join(k for k in kinds if k)
+    detail = f"expected {wanted}, got {value!r}" if wanted else message
+    return f"{detail}. ({_about(part)})" if "description" in part else f"{detail}."

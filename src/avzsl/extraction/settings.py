@@ -1,0 +1,30 @@
+"""The section ``extraction`` of ``config.yaml``. Imports no torch: the schema is made from it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from avzsl.decode.choice import DecoderName
+from avzsl.options import options
+
+
+@options
+class ExtractionSettings:
+    """How clips are decoded and encoded. No key changes what the features mean."""
+
+    decoder: DecoderName = "auto"
+    """What decodes pictures: ``auto`` (the best that is installed), ``torchcodec``, ``pyav`` or
+    ``decord``."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Processes that decode ahead of the encoder; null means as many as the job has threads."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds after which the decoding of one clip is given up; the clip becomes a failure."""
+    batch_windows: Annotated[int, Field(ge=1)] = 256
+    """Windows in a batch, whichever clips they are from; halved while a GPU lacks the memory."""
+    ahead_megabytes: Annotated[int, Field(ge=1)] = 512
+    """Memory for clips that are decoded and wait for the encoder, in MiB."""
+    max_failure_rate: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of the clips that may fail, of a shard and of a dataset. Clips without the file, the
+    sound track or the pictures do not count, and one failed clip alone never fails a shard."""

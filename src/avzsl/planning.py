@@ -1,0 +1,135 @@
+"""What ``config.yaml`` comes to: clips, shards, and the id of everything that is computed.
+
+Snakemake asks on every parse, and each id is a parameter of the rule that makes the thing. Every
+id includes the ids of what lies upstream, so that a change, or a failure after a change, reaches
+the result table. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from avzsl.config import Config, Plugin
+from avzsl.datasets.kinds import DatasetKind, dataset_kinds
+from avzsl.datasets.manifest import (
+    ManifestRow,
+    class_names,
+    manifest_id,
+    members,
+    members_id,
+    split_id,
+)
+from avzsl.provenance import digest, encoder_fingerprint
+
+TABLE_REVISION = 1
+"""Raised by hand whenever the code of evaluation or table changes what comes out."""
+
+
+class Plan:
+    """Everything that follows from a configuration before anything has run."""
+
+    def __init__(self, config: Config, root: Path) -> None:
+        """Keep the configuration.
+
+        Args:
+            config: The checked configuration.
+            root: Folder that relative paths start from.
+        """
+        self.config = config
+        self.root = root
+
+    @functools.cache  # noqa: B019 - one plan lives as long as the process
+    def dataset(self, name: str) -> DatasetKind:
+        """Return the dataset of that name."""
+        plugin = self.config.datasets[name]
+        return dataset_kinds.get(plugin.kind)(name, plugin.options, self.root)
+
+    @functools.cache  # noqa: B019
+    def rows(self, dataset: str) -> list[ManifestRow]:
+        """Return all clips of a dataset."""
+        return self.dataset(dataset).rows()
+
+    @functools.cache  # noqa: B019
+    def shards(self, dataset: str) -> dict[str, str]:
+        """Return shard -> id of its members, for the shards that have any."""
+        buckets = self.config.datasets[dataset].options["buckets"]
+        shards = members(self.rows(dataset), buckets)
+        return {shard: members_id(rows) for shard, rows in shards.items() if rows}
+
+    def manifest_id(self, dataset: str) -> str:
+        """Return the id of a dataset's manifest."""
+        return manifest_id(self.rows(dataset))
+
+    def fingerprint(self, encoder: str) -> str:
+        """Return the id of an encoder: code revision, options, weights."""
+        plugin = self.config.encoders[encoder]
+        return encoder_fingerprint(plugin.kind, plugin.revision, plugin.options)
+
+    def features_id(self, dataset: str, encoder: str) -> str:
+        """Return the id of all features of a dataset by one encoder."""
+        return digest("features", self.fingerprint(encoder), self.shards(dataset))
+
+    def classes_id(self, dataset: str, encoder: str, variant: str) -> str:
+        """Return the id of class embeddings.
+
+        Args:
+            dataset: Whose classes.
+            encoder: The text encoder.
+            variant: ``original`` or ``optimised``.
+        """
+        original = digest("classes", self.fingerprint(encoder), class_names(self.rows(dataset)))
+        if variant == "original":
+            return original
+        return digest("optimised", original, self.config.sections["classes"])
+
+    def run_id(self, dataset: str, features: str, method: str, seed: int) -> str:
+        """Return the id of one training run, and of what is evaluated on it."""
+        parts = self.config.features[features]
+        plugin = self.method(dataset, method)
+        protocol = {k: v for k, v in self.config.sections["protocol"].items() if k != "seeds"}
+        return digest(
+            "run",
+            self.features_id(dataset, parts["audio"]),
+            self.features_id(dataset, parts["visual"]),
+            self.classes_id(dataset, parts["text"], plugin.options["classes"]),
+            split_id(self.rows(dataset)),
+            [plugin.kind, plugin.revision, plugin.options],
+            protocol,
+            seed,
+        )
+
+    def table_id(self, dataset: str, features: str) -> str:
+        """Return the id of a result table."""
+        runs = [
+            [method, self.run_id(dataset, features, method, seed)]
+            for method in self.config.methods
+            for seed in self.seeds
+        ]
+        return digest("table", TABLE_REVISION, runs)
+
+    def method(self, dataset: str, method: str) -> Plugin:
+        """Return a method with its options for a dataset."""
+        plugin = self.config.methods[method]
+        options = self.config.method_options(dataset, method)
+        return Plugin(plugin.name, plugin.kind, plugin.revision, plugin.modality, options)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """Return the seeds of every run."""
+        seeds: list[int] = self.config.sections["protocol"]["seeds"]
+        return seeds
+
+    def encoders_of(self, modality: str) -> list[str]:
+        """Return the names of all configured encoders of a modality."""
+        return [
+            name for name, plugin in self.config.encoders.items() if plugin.modality == modality
+        ]
+
+
+def to_json(thing: Any) -> str:
+    """Return compact JSON for a command line."""
+    return json.dumps(thing, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,130 @@
+"""Result tables: mean and standard deviation over seeds, a row a method."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from avzsl.provenance import write_aside, write_json
+from avzsl.report.collect import Evaluation
+
+METRICS = ("seen", "unseen", "hm", "zsl")
+COLUMNS = (
+    "method",
+    "seeds",
+    *(f"{metric}_{part}" for metric in METRICS for part in ("mean", "sd")),
+    "zsl_chance",
+    "clips_seen",
+    "clips_unseen",
+    "classes_seen",
+    "classes_unseen",
+    *(f"published_{metric}" for metric in METRICS),
+    "published_source",
+    "notes",
+)
+"""Accuracies are percent with two decimals; sd is the sample standard deviation over seeds, empty
+with one seed; published numbers are empty where there are none."""
+
+Row = dict[str, str]
+
+
+def result_rows(evaluations: Sequence[Evaluation]) -> list[Row]:
+    """Return one row per method, in the order in which the methods come first.
+
+    Raises:
+        ValueError: If the runs of a method were scored on different clips or classes.
+    """
+    groups: dict[str, list[Evaluation]] = defaultdict(list)
+    for evaluation in evaluations:
+        groups[evaluation.method].append(evaluation)
+    return [_row(method, runs) for method, runs in groups.items()]
+
+
+def _row(method: str, runs: Sequence[Evaluation]) -> Row:
+    row: Row = dict.fromkeys(COLUMNS, "")
+    row |= {"method": method, "seeds": str(len(runs))}
+    for metric in METRICS:
+        values = [getattr(run, metric) for run in runs]
+        row[f"{metric}_mean"] = f"{statistics.fmean(values):.2f}"
+        if len(values) > 1:
+            row[f"{metric}_sd"] = f"{statistics.stdev(values):.2f}"
+    for column in ("clips_seen", "clips_unseen", "classes_seen", "classes_unseen"):
+        found = {getattr(run, column) for run in runs}
+        if len(found) > 1:
+            raise ValueError(
+                f"The runs of {method} differ in {column}: {sorted(found)}. They were scored on "
+                "different clips and cannot be averaged; run the workflow again."
+            )
+        row[column] = str(found.pop())
+    row["zsl_chance"] = f"{runs[0].zsl_chance:.2f}"
+    row["notes"] = "; ".join(sorted({note for run in runs for note in run.notes}))
+    return row
+
+
+def write_table(path: Path, rows: Sequence[Row], *, table_id: str) -> None:
+    """Write the CSV file, and beside it a JSON file with the id of what it was made from."""
+    with write_aside(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_json(id_file(path), {"table_id": table_id})
+
+
+def id_file(table: Path) -> Path:
+    """Return the file beside a table that says what the table was made from."""
+    return table.with_name(f".{table.name}.id.json")
+
+
+def read_table(path: Path) -> list[Row]:
+    """Read a table that ``write_table`` wrote.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is another kind of file.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path} is no result table; its columns are {reader.fieldnames}.")
+        return list(reader)
+
+
+def as_text(rows: Sequence[Row], title: str) -> str:
+    """Return the table for a terminal: mean ± sd in percent, and what chance is."""
+    head = ["method", "S", "U", "HM", "ZSL", "seeds"]
+    body = [
+        [row["method"], *(_mean_sd(row, metric) for metric in METRICS), row["seeds"]]
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in [head, ["-" * width for width in widths], *body]
+    ]
+    return "\n".join([title, "", *lines, "", *_footnotes(rows)])
+
+
+def _mean_sd(row: Mapping[str, str], metric: str) -> str:
+    sd = row[f"{metric}_sd"]
+    return f"{row[f'{metric}_mean']} ± {sd}" if sd else row[f"{metric}_mean"]
+
+
+def _footnotes(rows: Sequence[Row]) -> list[str]:
+    notes = [
+        "Mean class accuracy in percent, mean ± standard deviation over seeds. S, U: seen and "
+        "unseen classes among all;\nHM: their harmonic mean; ZSL: unseen classes among unseen ones."
+    ]
+    if rows:
+        row = rows[0]
+        notes.append(
+            f"Chance for ZSL: {row['zsl_chance']} ({row['classes_unseen']} unseen classes, "
+            f"{row['clips_unseen']} clips; {row['classes_seen']} seen classes, "
+            f"{row['clips_seen']} clips)."
+        )
+    return notes + [f"{row['method']}: {row['notes']}" for row in rows if row["notes"]]

@@ -1,0 +1,79 @@
+# The manifest is ancient(): the id of a shard's members says whether the shard is up to date, so
+# that a new clip extracts one shard and not all.
+
+
+rule extract_audio:
+    """Decode the sound of one shard's clips and encode it."""
+    input:
+        manifest=ancient("results/manifests/{dataset}.tsv"),
+    output:
+        "results/features/{dataset}/{encoder}/{shard}.h5",
+    log:
+        "logs/extract/{dataset}/{encoder}/{shard}.log",
+    benchmark:
+        "logs/extract/{dataset}/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=either(PLAN.encoders_of("audio")),
+    conda:
+        "../../envs/extract.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 4_000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        kind=lambda wc: PLAN.config.encoders[wc.encoder].kind,
+        options=lambda wc: options_of("encoders", wc.encoder),
+        fingerprint=lambda wc: PLAN.fingerprint(wc.encoder),
+        members_id=lambda wc: PLAN.shards(wc.dataset)[wc.shard],
+        buckets=lambda wc: PLAN.config.datasets[wc.dataset].options["buckets"],
+        settings=to_json(PLAN.config.sections["extraction"]),
+        device=DEVICE,
+    shell:
+        "python -m avzsl --log {log} extract {input.manifest} --shard {wildcards.shard}"
+        " --buckets {params.buckets} --members-id {params.members_id}"
+        " --dataset {wildcards.dataset} --encoder {wildcards.encoder} --kind {params.kind}"
+        " --options {params.options:q} --fingerprint {params.fingerprint}"
+        " --settings {params.settings:q} --device {params.device} --threads {threads}"
+        " --out {output}"
+
+
+use rule extract_audio as extract_visual with:
+    # Decode the frames of one shard's clips and encode them.
+    wildcard_constraints:
+        encoder=either(PLAN.encoders_of("visual")),
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 6_000 * attempt,
+        runtime=lambda wildcards, attempt: 480 * attempt,
+
+
+rule index:
+    """Join the shards of one encoder; too many failures, or another encoder's shard, end here."""
+    input:
+        lambda wc: expand(
+            "results/features/{dataset}/{encoder}/{shard}.h5",
+            dataset=wc.dataset,
+            encoder=wc.encoder,
+            shard=PLAN.shards(wc.dataset),
+        ),
+    output:
+        "results/features/{dataset}/{encoder}/index.h5",
+    log:
+        "logs/index/{dataset}/{encoder}.log",
+    benchmark:
+        "logs/index/{dataset}/{encoder}.tsv"
+    conda:
+        "../../envs/extract.yaml"
+    threads: 1
+    resources:
+        mem_mb=2_000,
+        runtime="10m",
+    params:
+        fingerprint=lambda wc: PLAN.fingerprint(wc.encoder),
+        features_id=lambda wc: PLAN.features_id(wc.dataset, wc.encoder),
+        max_failure_rate=PLAN.config.sections["extraction"]["max_failure_rate"],
+    shell:
+        "python -m avzsl --log {log} index --fingerprint {params.fingerprint}"
+        " --features-id {params.features_id} --max-failure-rate {params.max_failure_rate}"
+        " --out {output} -- {input:q}"

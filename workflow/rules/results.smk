@@ -1,0 +1,61 @@
+localrules:
+    all,
+    table,
+
+
+rule table:
+    """Mean and standard deviation over seeds, one row a method; printed, too."""
+    input:
+        lambda wc: runs(
+            wc,
+            "results/evaluations/{dataset}/{features}/{method}/seed{seed}.json",
+        ),
+    output:
+        "results/{dataset}_{features}.csv",
+    log:
+        "logs/table/{dataset}_{features}.log",
+    benchmark:
+        "logs/table/{dataset}_{features}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1_000,
+        runtime="10m",
+    params:
+        table_id=lambda wc: PLAN.table_id(wc.dataset, wc.features),
+    shell:
+        "python -m avzsl --log {log} table --table-id {params.table_id}"
+        " --out {output} -- {input:q}"
+
+
+rule figures:
+    """Plots of a table's runs: the methods side by side, training curves, confusion."""
+    input:
+        evaluations=lambda wc: runs(
+            wc,
+            "results/evaluations/{dataset}/{features}/{method}/seed{seed}.json",
+        ),
+        histories=lambda wc: runs(
+            wc, "results/models/{dataset}/{features}/{method}/seed{seed}.csv"
+        ),
+    output:
+        methods="results/figures/{dataset}_{features}/methods.png",
+        training="results/figures/{dataset}_{features}/training.png",
+        confusion="results/figures/{dataset}_{features}/confusion.png",
+    log:
+        "logs/figures/{dataset}_{features}.log",
+    benchmark:
+        "logs/figures/{dataset}_{features}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2_000,
+        runtime="10m",
+    params:
+        table_id=lambda wc: PLAN.table_id(wc.dataset, wc.features),
+    shell:
+        "python -m avzsl --log {log} figures --evaluations {input.evaluations:q}"
+        " --histories {input.histories:q} --methods {output.methods}"
+        " --training {output.training} --confusion {output.confusion}"
