@@ -21,3 +21,7 @@ rule all:
     input:
         TABLES,
         FIGURES,
+
+
+onstart:
+    set_aside_outdated_tables()

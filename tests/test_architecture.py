@@ -18,7 +18,7 @@ LAYERS = [
     {"extraction"},
     {"shards", "encoders"},
     {"decode"},
-    {"config", "device", "logs", "options", "provenance", "registry", "seeding", "types"},
+    {"config", "device", "locks", "logs", "options", "provenance", "registry", "seeding", "types"},
 ]
 """From the top down. A module may import from its own layer's package and from layers below;
 the lowest layer's modules may import each other."""

@@ -122,6 +122,8 @@ def _check_object(value: Any, part: dict[str, Any], schema: dict[str, Any], wher
         raise ValueError(f"config.yaml: {where}: expected keys with values, got {value!r}.")
     known = part.get("properties", {})
     other = part.get("additionalProperties", False)
+    if other is True and not known:
+        return dict(value)
     if not isinstance(other, dict):
         _refuse_unknown(value, known, f"config.yaml: {where}")
     pattern = part.get("propertyNames", {}).get("pattern")

@@ -81,7 +81,7 @@ def _take_gpu(count: int, folder: Path) -> tuple[int, str]:
         index = min(_held)
         return index, "taken before by this process"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    started = said = time.monotonic()
+    started = say_at = time.monotonic()
     while True:
         for index in range(count):
             handle = try_lock(folder / f"gpu{index}.lock")
@@ -89,9 +89,9 @@ def _take_gpu(count: int, folder: Path) -> tuple[int, str]:
                 _held[index] = handle
                 waited = time.monotonic() - started
                 return index, f"free of {count} after {waited:.0f} s" if waited >= 1 else "free"
-        if time.monotonic() >= said or said == started:
+        if time.monotonic() >= say_at:
             _log.warning(
                 "All %d GPUs are taken by other jobs (locks in %s); waiting.", count, folder
             )
-            said = time.monotonic() + _LOG_SECONDS
+            say_at += _LOG_SECONDS
         time.sleep(_POLL_SECONDS)

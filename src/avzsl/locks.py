@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -10,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+_log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 
 def try_lock(path: Path) -> IO[str] | None:
@@ -47,6 +51,8 @@ def _is_still(handle: IO[str], path: Path) -> bool:
 def exclusive(path: Path, *, wait_seconds: float, what: str) -> Iterator[None]:
     """Hold the lock ``path`` for the length of a ``with`` block; the file is gone afterwards.
 
+    Some network file systems are mounted without locks: there a warning is all that happens.
+
     Args:
         path: The lock file.
         wait_seconds: How long to wait for another holder.
@@ -56,15 +62,28 @@ def exclusive(path: Path, *, wait_seconds: float, what: str) -> Iterator[None]:
         OSError: If another process holds the lock for longer than that.
     """
     deadline = time.monotonic() + wait_seconds
-    while (handle := try_lock(path)) is None:
+    handle = _lock_or_warn(path)
+    while handle is None:
         if time.monotonic() >= deadline:
             raise OSError(
                 f"Another process has been writing {what} for {wait_seconds:g} seconds (it holds "
                 f"{path}). Wait until it has ended, or end it, and run the same command again."
             )
         time.sleep(_POLL_SECONDS)
+        handle = _lock_or_warn(path)
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
         handle.close()
+
+
+def _lock_or_warn(path: Path) -> IO[str] | None:
+    """Lock like ``try_lock``; without locks on the file system, hold the file unlocked."""
+    try:
+        return try_lock(path)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    _log.warning("No file locks at %s: make sure that no other job writes there.", path.parent)
+    return path.open("a", encoding="utf-8")

@@ -7,10 +7,12 @@ generated from them (``avzsl.schema``).
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as _pydantic_dataclass
+from pydantic.fields import FieldInfo
 
 T = TypeVar("T")
 
@@ -22,9 +24,23 @@ def options(cls: type[T]) -> type[T]:
     The docstring below each attribute becomes its description in the schema; bounds are written
     as ``Annotated[float, Field(ge=0)]``.
     """
+    _inherit_descriptions(cls)
     config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-    made: type[T] = _pydantic_dataclass(frozen=True, kw_only=True, config=config)(cls)  # type: ignore[call-overload]
+    made: type[T] = _pydantic_dataclass(frozen=True, kw_only=True, config=config)(cls)  # type: ignore[assignment]
     return made
+
+
+def _inherit_descriptions(cls: type) -> None:
+    """Take over inherited options whole, since pydantic reads docstrings of ``cls`` alone."""
+    own = inspect.get_annotations(cls)
+    inherited: dict[str, FieldInfo] = {}
+    for base in reversed(cls.__mro__[1:]):
+        inherited |= getattr(base, "__pydantic_fields__", {})
+    for name, field in inherited.items():
+        if name not in own:
+            own[name] = field.rebuild_annotation()
+            setattr(cls, name, field)
+    cls.__annotations__ = own
 
 
 def as_dict(value: Any) -> dict[str, Any]:

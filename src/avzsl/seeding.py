@@ -16,7 +16,7 @@ def seed_everything(seed: int) -> None:
     import torch  # slow to import, and not needed by those who want a stream only
 
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - a method of another package may draw from it
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 

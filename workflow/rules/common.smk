@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/src")
 from avzsl.config import load_config
 from avzsl.planning import Plan, to_json
+from avzsl.report.tables import set_aside_outdated
 
 try:
     PLAN = Plan(
@@ -72,3 +73,13 @@ def runs(wildcards, pattern):
         method=METHODS,
         seed=PLAN.seeds,
     )
+
+
+def set_aside_outdated_tables():
+    """A table of another configuration must not stand as current if this run fails."""
+    for dataset in DATASETS:
+        for features in FEATURES:
+            set_aside_outdated(
+                Path(f"results/{dataset}_{features}.csv"),
+                PLAN.table_id(dataset, features),
+            )

@@ -72,8 +72,10 @@ rule index:
     params:
         fingerprint=lambda wc: PLAN.fingerprint(wc.encoder),
         features_id=lambda wc: PLAN.features_id(wc.dataset, wc.encoder),
+        members=lambda wc: to_json(PLAN.shards(wc.dataset)),
         max_failure_rate=PLAN.config.sections["extraction"]["max_failure_rate"],
     shell:
         "python -m avzsl --log {log} index --fingerprint {params.fingerprint}"
-        " --features-id {params.features_id} --max-failure-rate {params.max_failure_rate}"
+        " --members {params.members:q} --features-id {params.features_id}"
+        " --max-failure-rate {params.max_failure_rate}"
         " --out {output} -- {input:q}"

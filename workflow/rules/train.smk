@@ -91,6 +91,7 @@ rule evaluate:
         device=DEVICE,
     shell:
         "python -m avzsl --log {log} evaluate {input.model} --run-id {params.run_id}"
+        " --name {wildcards.method}"
         " --manifest {input.manifest} --audio {input.audio} --audio-id {params.audio_id}"
         " --visual {input.visual} --visual-id {params.visual_id}"
         " --device {params.device} --threads {threads} --out {output}"

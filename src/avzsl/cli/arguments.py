@@ -53,7 +53,7 @@ def read_features(args: argparse.Namespace, device: torch.device, *, test: bool)
     """
     from avzsl.datasets.features import FeatureSet
     from avzsl.datasets.manifest import read_manifest
-    from avzsl.shards.index import FeatureIndex
+    from avzsl.shards.feature_index import FeatureIndex
 
     rows = [row for row in read_manifest(args.manifest) if row.subset.startswith("test_") is test]
     audio = FeatureIndex(args.audio, expected_features_id=args.audio_id)

@@ -57,7 +57,8 @@ def _embed(args: argparse.Namespace) -> None:
 
 def _optimise(args: argparse.Namespace) -> None:
     from avzsl.classes.neighbours import write_neighbours
-    from avzsl.classes.optimise import ClassOptimisation, optimise_classes
+    from avzsl.classes.optimise import optimise_classes
+    from avzsl.classes.options import ClassOptimisation
     from avzsl.classes.store import read_classes, write_optimised
     from avzsl.options import from_dict
 

@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", type=Path, help="from: avzsl train")
+    parser.add_argument("--name", help="what to call the method in tables (default: its kind)")
     parser.add_argument("--run-id", metavar="ID", help="refuse a model of another run")
     add_features(parser)
     add_compute(parser)
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
         device=device,
         expected_run_id=args.run_id,
         out=args.out,
+        name=args.name,
     )
     _log.info(
         "S %.2f  U %.2f  HM %.2f  ZSL %.2f", metrics.seen, metrics.unseen, metrics.hm, metrics.zsl

@@ -25,5 +25,5 @@ def run(args: argparse.Namespace) -> None:
 
     evaluations = read_evaluations(args.evaluations)
     plot_methods(evaluations, args.methods)
-    plot_training(read_histories(args.histories), args.training)
+    plot_training(read_histories(args.histories, evaluations), args.training)
     plot_confusion(evaluations, args.confusion)

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
 def build_schema() -> dict[str, Any]:
     """Return the schema of the whole of config.yaml; plug-ins by kind under ``x-plugins``."""
-    from avzsl.classes.optimise import ClassOptimisation
+    from avzsl.classes.options import ClassOptimisation
     from avzsl.datasets.kinds import dataset_kinds
     from avzsl.encoders import encoders
     from avzsl.extraction.settings import ExtractionSettings

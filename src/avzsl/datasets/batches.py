@@ -43,7 +43,8 @@ def epoch_batches(
     clips = len(labels_C)
     if clips < 2:
         raise ValueError(f"Training needs at least two clips, got {clips}.")
-    count = -(-clips // batch_size) if steps is None else steps
+    # No batch of a pass is a single clip, even of an odd number of clips in batches of two.
+    count = min(-(-clips // batch_size), clips // 2) if steps is None else steps
     if sampling == "class-balanced":
         drawn = _draw_balanced(labels_C, count * batch_size, generator)
         return np.split(drawn, count)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -36,7 +37,9 @@ SHORT_SOUND_SECONDS = 0.3
 """Length of the sound of the clip whose sound is too short."""
 
 
-def write_demo(plan: Sequence[DemoClip], folder: str | os.PathLike[str], *, processes: int = 1) -> int:
+def write_demo(
+    plan: Sequence[DemoClip], folder: str | os.PathLike[str], *, processes: int = 1
+) -> int:
     """Make every clip of the plan that the folder lacks or holds in another version.
 
     Files are written aside and renamed. Nothing that the plan does not name is touched.
@@ -110,8 +113,21 @@ def _make_all(todo: Sequence[DemoClip], folder: Path, processes: int) -> Iterato
         return
     # A fresh interpreter for each worker: forking a process that has run threads may hang it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(jobs)), mp_context=context) as pool:
+    workers = min(processes, len(jobs))
+    with ProcessPoolExecutor(workers, context, initializer=_leave_with_parent) as pool:
         yield from pool.map(_make, jobs, chunksize=4)
+
+
+def _leave_with_parent() -> None:
+    """Let a worker end when its parent is killed, which the pool itself does not notice."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _make(job: tuple[DemoClip, Path]) -> DemoClip:
@@ -130,5 +146,4 @@ def _read_stamps(folder: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     whole = text[: text.rfind("\n") + 1]
-    fields = (line.split("\t") for line in whole.splitlines())
-    return {path: stamp for path, stamp in (f for f in fields if len(f) == 2)}
+    return dict(line.split("\t", maxsplit=1) for line in whole.splitlines() if "\t" in line)

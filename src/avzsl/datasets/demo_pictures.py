@@ -26,12 +26,20 @@ def render_pictures(clip: DemoClip, scene: Scene) -> NDArray[np.uint8]:
     mask_FHW = _figure_mask(parts["shape"], parts["motion"], scene)
     background_HW3 = _background(scene, rng)
     figure_3 = hsv_to_rgb(HUES[parts["colour"]] + scene.hue_shift, scene.saturation, scene.value)
-    light = np.float32(255 * scene.exposure)
-    rgb_FHW3 = light * (background_HW3 + mask_FHW[..., None] * (figure_3 - background_HW3))
-    # Grain moves all three channels alike, as noise of brightness does.
-    rgb_FHW3 += scene.grain * rng.standard_normal((*mask_FHW.shape, 1), dtype=np.float32)
-    rgb_FHW3 += 0.5
-    return np.clip(rgb_FHW3, 0, 255, out=rgb_FHW3).astype(np.uint8)
+    # Grain moves all three channels alike, as noise of brightness does; 0.5 is for rounding.
+    grain_FHW = rng.standard_normal(mask_FHW.shape, dtype=np.float32)
+    grain_FHW *= np.float32(scene.grain)
+    grain_FHW += np.float32(0.5)
+    rgb_FHW3 = np.empty((*mask_FHW.shape, 3), np.uint8)
+    # One channel at a time: numpy is slow along an axis of length three.
+    for channel in range(3):
+        behind_HW = background_HW3[..., channel]
+        light_FHW = mask_FHW * (figure_3[channel] - behind_HW)
+        light_FHW += behind_HW
+        light_FHW *= np.float32(255 * scene.exposure)
+        light_FHW += grain_FHW
+        rgb_FHW3[..., channel] = np.clip(light_FHW, 0, 255, out=light_FHW)
+    return rgb_FHW3
 
 
 def hsv_to_rgb(hue: float, saturation: float, value: float) -> Array:
@@ -65,7 +73,9 @@ def _figure_mask(shape: str, motion: str, scene: Scene) -> Array:
     return _cover(shape, scene, *(a.astype(np.float32) for a in (x_F, y_F, radius_F, angle_F)))
 
 
-def _cover(shape: str, scene: Scene, x_F: Array, y_F: Array, radius_F: Array, angle_F: Array) -> Array:
+def _cover(
+    shape: str, scene: Scene, x_F: Array, y_F: Array, radius_F: Array, angle_F: Array
+) -> Array:
     """Return the anti-aliased mask of a figure at given places, [F, H, W]."""
     left, right = _extent(x_F, radius_F, scene.width)
     top, bottom = _extent(y_F, radius_F, scene.height)

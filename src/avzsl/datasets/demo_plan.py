@@ -122,9 +122,8 @@ class DemoClip:
 
         Versions of the codec libraries are left out: they change bytes, not the clip.
         """
-        return digest(
-            "demo", GENERATOR_REVISION, self.seed, self.video_id, self.path, self.class_name, self.damage
-        )
+        made_from = (self.seed, self.video_id, self.path, self.class_name, self.damage)
+        return digest("demo", GENERATOR_REVISION, made_from)
 
     @property
     def parts(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What varies from clip to clip in the demo dataset: drawn from the seed and the clip's id alone."""
+"""What varies from clip to clip in the demo dataset, drawn from the seed and the id alone."""
 
 from __future__ import annotations
 
@@ -95,8 +95,9 @@ class Scene:
 
 def clip_rng(clip: DemoClip, purpose: str) -> np.random.Generator:
     """Return the random numbers of one clip for one purpose, the same on every run."""
-    word = hashlib.blake2b(f"{clip.seed}/{clip.video_id}/{purpose}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(word, "big")))
+    word = f"{clip.seed}/{clip.video_id}/{purpose}".encode()
+    number = int.from_bytes(hashlib.blake2b(word, digest_size=16).digest(), "big")
+    return np.random.Generator(np.random.PCG64(number))
 
 
 def draw_scene(clip: DemoClip) -> Scene:

@@ -1,83 +1,87 @@
-"""Decoding ahead of the encoder (first, importable version: decodes in this process)."""
+"""Decoding ahead of the encoder: clips in, decoded clips out, in the same order.
+
+    with DecodeAhead(clips, task, workers=4, timeout_seconds=60, ahead_bytes=2**30) as ahead:
+        for decoded in ahead:
+            ...
+
+The order of results is that of the clips, so batches do not depend on how fast which file decodes.
+A clip that cannot be decoded, hangs the decoder or crashes it comes out with a ``Failure``; it
+takes no other clip with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from avzsl.decode.pump import Decoded, DecodeStatistics, Pump
+from avzsl.decode.task import DecodeTask, Payload, Sound
+from avzsl.types import ClipRef
 
-from avzsl.decode.choice import DecoderChoice
-from avzsl.decode.sampling import AudioWindows, VideoWindows
-from avzsl.types import ClipRef, Failure, Frames, Waveform
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sound:
-    """Decoded sound of one clip and where its windows lie."""
-
-    waveform: Waveform
-    spans: NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecodeTask:
-    """What to decode from every clip."""
-
-    modality: Literal["audio", "visual"]
-    windows: AudioWindows | VideoWindows
-    decoder: DecoderChoice
-    read: Callable[[ClipRef, DecodeTask], Frames | Sound] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """What became of one clip: exactly one of ``payload`` and ``failure`` is set."""
-
-    clip: ClipRef
-    payload: Frames | Sound | None = None
-    failure: Failure | None = None
-
-
-@dataclass
-class DecodeStatistics:
-    """Where the time went."""
-
-    wait_seconds: float = 0.0
-    decode_seconds: float = 0.0
-    payload_bytes: int = 0
-    clips: int = 0
-    failures: int = 0
-    restarts: int = 0
+__all__ = ["DecodeAhead", "DecodeStatistics", "DecodeTask", "Decoded", "Payload", "Sound"]
 
 
 class DecodeAhead:
-    """Decode clips in worker processes, in the order of ``clips``."""
+    """Decodes clips in worker processes; use it in a ``with`` statement and iterate once.
+
+    Leaving the ``with`` statement, early or not, ends the workers. They also end when this process
+    does, however that happens.
+
+    Args:
+        clips: What to decode. A file that is missing costs no worker.
+        task: What to decode from each.
+        workers: Number of processes, each with one thread.
+        timeout_seconds: How long one clip may take. Its worker is killed then.
+        ahead_bytes: How much decoded data may wait for the consumer. The clips that the workers
+            have in hand come on top where they are larger than the mean clip.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
 
     def __init__(
         self,
         clips: Sequence[ClipRef],
         task: DecodeTask,
         *,
-        workers: int = 1,
-        timeout_seconds: float = 120.0,
-        ahead_bytes: int = 1 << 30,
+        workers: int,
+        timeout_seconds: float,
+        ahead_bytes: int,
     ) -> None:
-        self.statistics = DecodeStatistics()
-        self._clips = clips
-        self._task = task
+        if workers < 1:
+            raise ValueError(f"Decoding needs at least one worker, got {workers = }.")
+        if not timeout_seconds > 0:
+            raise ValueError(f"timeout_seconds must be positive, got {timeout_seconds!r}.")
+        if ahead_bytes < 0:
+            raise ValueError(f"ahead_bytes must not be negative, got {ahead_bytes!r}.")
+        self._count = len(clips)
+        self._pump = Pump(
+            clips,
+            task,
+            workers=workers,
+            timeout_seconds=timeout_seconds,
+            ahead_bytes=ahead_bytes,
+        )
+
+    @property
+    def statistics(self) -> DecodeStatistics:
+        """Where the time went so far."""
+        return self._pump.statistics
 
     def __enter__(self) -> DecodeAhead:
+        self._pump.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self._pump.stop()
+
+    def __len__(self) -> int:
+        return self._count
 
     def __iter__(self) -> Iterator[Decoded]:
-        for clip in self._clips:
-            yield Decoded(
-                clip=clip,
-                failure=Failure(video_id=clip.video_id, stage="decode", reason="not built yet"),
-            )
+        """Yield the result of every clip, in the order of the clips.
+
+        Raises:
+            RuntimeError: If the workers cannot work at all, for a reason that is no clip's.
+        """
+        for number in range(self._count):
+            yield self._pump.take(number)

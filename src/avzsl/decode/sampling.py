@@ -33,7 +33,7 @@ TOLERANCE_SECONDS = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class AudioWindows:
-    """Where the windows of a sound lie: full windows only, a shorter rest is dropped."""
+    """Where the windows of a sound lie: full windows only, the rest is dropped."""
 
     length_seconds: float
     """Length of one window."""
@@ -60,7 +60,7 @@ class AudioWindows:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoWindows:
-    """Which frames make up which window of a video: full windows only, a shorter rest is dropped."""
+    """Which frames make up which window of a video: full windows only, the rest is dropped."""
 
     length_seconds: float
     """Length of one window."""

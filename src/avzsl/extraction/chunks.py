@@ -4,15 +4,18 @@ What a run encodes are the clips that no earlier version of the shard holds unch
 order of their ids, 64 at a time; a batch never reaches over the end of a chunk. Each finished
 chunk is a *part*, a closed file in the format of a shard beside the output::
 
-    .017.parts/0000.h5  0001.h5  0002.h5   <- chunks of 017.h5 that are done
+    .017.parts/3f0c.../0000-91d2....h5     <- chunks of 017.h5 that are done
     017.h5                                 <- the output, which appears last
     .reuse/017.h5                          <- hard link to the last finished 017.h5
 
 The same clips to encode, hence the same chunks, hence the same batches, give the same bits: the
 side copy that decides what is to encode is replaced only after the shard is finished, so a job
-that was killed and started again computes what an undisturbed one would have. A part counts only
-for the very same clips, encoder, decoder, device and batch size. Clips that failed are tried
-again whenever a job starts; if they fail again the others keep their features.
+that was killed and started again computes what an undisturbed one would have. The folder between
+is an id of the encoder, the decoder, the kind of device and the batch size, and parts of others
+do not count. Where clips were added, removed or changed in the meantime, the unchanged rows of all
+parts are kept; batches are then others than they would have been, which changes features by
+rounding errors only. Clips that failed are tried again whenever a job starts; if they fail again,
+the others keep their features.
 """
 
 from __future__ import annotations
@@ -20,12 +23,11 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from avzsl.provenance import digest
-from avzsl.shards.layout import Header
 from avzsl.shards.reader import ShardReader
 from avzsl.types import ClipFeatures, ClipRef
 
@@ -42,11 +44,11 @@ class Chunk:
     path: Path
     """The part file."""
     members_id: str
-    """Digest of the clips and of everything else that decides the bits of their features."""
+    """Digest of the clips."""
     finished: tuple[ClipFeatures, ...]
-    """Features from the part that a stopped run left."""
+    """Features from the parts that a stopped run left."""
     todo: tuple[ClipRef, ...]
-    """Clips to encode: all, or those that failed in the stopped run."""
+    """Clips to encode: all, or those that failed in the stopped run or are new since."""
 
 
 def row_stamp(clip: ClipRef) -> str:
@@ -61,41 +63,46 @@ def parts_folder(out: Path) -> Path:
     return out.with_name(f".{out.stem}.parts")
 
 
-def plan_chunks(
-    clips: Sequence[ClipRef], folder: Path, header: Header, *, conditions: Mapping[str, object]
-) -> list[Chunk]:
+def plan_chunks(clips: Sequence[ClipRef], folder: Path, fingerprint: str) -> list[Chunk]:
     """Divide the clips to encode into chunks, and look which a stopped run has finished.
 
     Args:
         clips: The clips to encode, in the order of their ids.
-        folder: Where the part files lie.
-        header: Of the shard.
-        conditions: What else decides the bits of the features: decoder, device, batch size.
+        folder: Where the part files of these circumstances lie.
+        fingerprint: Of the encoder.
     """
+    rows = _rows_of_parts(folder, fingerprint)
     chunks = []
     for start in range(0, len(clips), CHUNK_CLIPS):
         members = clips[start : start + CHUNK_CLIPS]
-        path = folder / f"{start // CHUNK_CLIPS:04d}.h5"
-        identity = [[clip.video_id, clip.path, row_stamp(clip)] for clip in members]
-        members_id = digest("part", header.fingerprint, dict(conditions), identity)
-        finished = _finished(path, header.fingerprint, members_id)
-        done = {clip.video_id for clip in finished}
-        todo = tuple(clip for clip in members if clip.video_id not in done)
-        chunks.append(Chunk(path=path, members_id=members_id, finished=finished, todo=todo))
+        stamps = {clip.video_id: row_stamp(clip) for clip in members}
+        finished = {
+            name: rows[name]
+            for name, stamp in stamps.items()
+            if name in rows and rows[name].stamp == stamp
+        }
+        members_id = digest("part", stamps)
+        chunks.append(
+            Chunk(
+                # Part of the name, so that no part is overwritten whose rows are still of use.
+                path=folder / f"{start // CHUNK_CLIPS:04d}-{members_id}.h5",
+                members_id=members_id,
+                finished=tuple(finished.values()),
+                todo=tuple(clip for clip in members if clip.video_id not in finished),
+            )
+        )
     return chunks
 
 
-def _finished(path: Path, fingerprint: str, members_id: str) -> tuple[ClipFeatures, ...]:
-    if not path.exists():
-        return ()
-    try:
-        with ShardReader(path, expected_fingerprint=fingerprint) as part:
-            if part.header.members_id == members_id:
-                return tuple(part.read_all())
-        _log.info("%s is of other clips or settings and is not used.", path)
-    except ValueError as error:
-        _log.info("%s is not used: %s", path, error)
-    return ()
+def _rows_of_parts(folder: Path, fingerprint: str) -> dict[str, ClipFeatures]:
+    rows: dict[str, ClipFeatures] = {}
+    for path in sorted(folder.glob("*.h5"), key=lambda path: path.stat().st_mtime_ns):
+        try:
+            with ShardReader(path, expected_fingerprint=fingerprint) as part:
+                rows.update((row.video_id, row) for row in part.read_all())
+        except ValueError as error:
+            _log.info("%s is not used: %s", path, error)
+    return rows
 
 
 def unchanged_rows(
@@ -117,7 +124,7 @@ def unchanged_rows(
     try:
         with ShardReader(reuse, expected_fingerprint=fingerprint) as shard:
             rows = [row for row in shard.read_all() if now.get(row.video_id) == row.stamp]
-            return rows, tuple(filter(None, shard.header.decoder.split(", "))) if rows else ()
+            return rows, shard.header.decoders if rows else ()
     except ValueError as error:
         _log.info("Nothing is reused: %s", error)
         return [], ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -66,10 +67,11 @@ class ClipEncoder:
         for item in self._waiting_for(clips):
             video_id = item.clip.video_id
             if item.payload is None:
-                failures[video_id] = cast(Failure, item.failure)
+                failures[video_id] = _without_path(item)
                 self._done(0.0)
                 continue
-            spans = _spans(item.payload)
+            # A copy: the decoder uses a clip's memory again when nothing refers to it.
+            spans = _spans(item.payload).copy()
             taken[video_id] = row_stamp(item.clip), spans
             with _inference():
                 self._take(video_id, item.payload, spans)
@@ -121,18 +123,25 @@ class ClipEncoder:
         return cast(VisualEncoder, self._encoder).preprocess(payload)
 
 
+def _without_path(item: Decoded) -> Failure:
+    """Return why a clip was not decoded; without its path, clips with one reason are one group."""
+    assert item.failure is not None
+    reason = item.failure.reason.removeprefix(f"{item.clip.path}: ")
+    return replace(item.failure, reason=reason)
+
+
 def _spans(payload: Frames | Sound) -> NDArray[np.float64]:
     return payload.spans if isinstance(payload, Sound) else payload.plan.spans
 
 
 def _media_seconds(item: Decoded) -> float:
     """Return the length of the clip that was decoded, of its segment if it has one."""
+    if isinstance(item.payload, Sound):  # which is cut to the segment already
+        return item.payload.waveform.duration_seconds
     assert item.payload is not None
-    payload = item.payload
-    info = payload.waveform if isinstance(payload, Sound) else payload.info
-    end = item.clip.end_seconds
-    segment = np.inf if end is None else end - (item.clip.start_seconds or 0.0)
-    return float(min(info.duration_seconds, segment))
+    duration = item.payload.info.duration_seconds
+    end = duration if item.clip.end_seconds is None else min(item.clip.end_seconds, duration)
+    return max(end - (item.clip.start_seconds or 0.0), 0.0)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from avzsl.extraction.report import ExtractionReport, Timings
 from avzsl.extraction.settings import ExtractionSettings
 from avzsl.locks import exclusive
 from avzsl.options import as_dict
+from avzsl.provenance import digest
 from avzsl.shards.failures import check_failures
 from avzsl.shards.layout import Header
 from avzsl.shards.writer import write_shard
@@ -81,7 +82,7 @@ def extract(
         raise ValueError(f"{out}: clips that are listed twice: {', '.join(sorted(twice)[:10])}.")
     lock = out.with_name(f".{out.name}.lock")
     with exclusive(lock, wait_seconds=lock_seconds, what=str(out)):
-        choice = choose_decoder(settings.decoder, str(device))
+        choice = _choose_decoder(encoder, settings, device)
         header = Header(
             dataset=dataset,
             encoder=encoder_name,
@@ -91,12 +92,20 @@ def extract(
             options=as_dict(encoder.options),
             members_id=members_id,
             dim=encoder.dim,
-            decoder=f"{choice.name} {choice.version} on {choice.device}",
+            decoders=(f"{choice.version} on {choice.device.partition(':')[0]}",),
         )
         job = _Job(encoder, out, header, choice, settings, device, settings.workers or threads)
-        report = job.run(clips, reuse)
-    _log.info("%s: %s", out, report)
-    return report
+        return job.run(clips, reuse)
+
+
+def _choose_decoder(
+    encoder: AudioEncoder | VisualEncoder, settings: ExtractionSettings, device: torch.device
+) -> DecoderChoice:
+    if isinstance(encoder, AudioEncoder):  # no codec of sound is decoded on a GPU
+        return choose_decoder("pyav", "cpu")
+    choice = choose_decoder(settings.decoder, str(device))
+    _log.info("%s", choice)
+    return choice
 
 
 @dataclass(frozen=True)
@@ -118,11 +127,10 @@ class _Job:
         kept, decoders = unchanged_rows(clips, reuse, self.header.fingerprint)
         chunks = self._plan(clips, kept)
         resumed = [row for chunk in chunks for row in chunk.finished]
-        encoded, failures = self._encode(chunks)
-        self._check(failures, clips=len(clips))
+        encoded, failures = self._encode(chunks, clips=len(clips))
         self.timings.wall_seconds = time.perf_counter() - started
-        own = {self.header.decoder} if encoded or resumed else set()
-        header = replace(self.header, decoder=", ".join(sorted(own.union(decoders))))
+        own = self.header.decoders if encoded or resumed else ()
+        header = replace(self.header, decoders=tuple(sorted({*own, *decoders})))
         rows = [*kept, *resumed, *encoded]
         with self.timings.measure("write"):
             write_shard(self.out, header, rows, failures, timings=self.timings.as_dict())
@@ -140,16 +148,20 @@ class _Job:
 
     def _plan(self, clips: Sequence[ClipRef], kept: Sequence[ClipFeatures]) -> list[Chunk]:
         reused = {row.video_id for row in kept}
-        conditions = {
-            "decoder": self.header.decoder,
-            "device": self.device.type,
-            "batch_windows": self.settings.batch_windows,
-        }
         to_encode = [clip for clip in clips if clip.video_id not in reused]
-        return plan_chunks(to_encode, parts_folder(self.out), self.header, conditions=conditions)
+        circumstances = digest(
+            self.header.fingerprint,
+            self.header.decoders,
+            self.device.type,
+            self.settings.windows_per_batch(self.device.type),
+        )
+        folder = parts_folder(self.out) / circumstances
+        return plan_chunks(to_encode, folder, self.header.fingerprint)
 
-    def _encode(self, chunks: Sequence[Chunk]) -> tuple[list[ClipFeatures], list[Failure]]:
-        """Encode what the chunks lack and write their parts."""
+    def _encode(
+        self, chunks: Sequence[Chunk], *, clips: int
+    ) -> tuple[list[ClipFeatures], list[Failure]]:
+        """Encode what the chunks lack and write their parts; stop when too many clips fail."""
         todo = [clip for chunk in chunks for clip in chunk.todo]
         if not todo:
             return [], []
@@ -174,7 +186,7 @@ class _Job:
             clip_encoder = ClipEncoder(
                 self.encoder,
                 device=self.device,
-                batch_windows=settings.batch_windows,
+                batch_windows=settings.windows_per_batch(self.device.type),
                 timings=self.timings,
                 done=progress.advance,
             )
@@ -186,6 +198,7 @@ class _Job:
                 self._write_part(chunk, [*chunk.finished, *rows], failures)
                 all_rows += rows
                 all_failures += failures
+                self._check(all_failures, clips=clips)
         return all_rows, all_failures
 
     def _write_part(

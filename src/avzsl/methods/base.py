@@ -47,7 +47,7 @@ class MethodOptions:
     """Options that every method has."""
 
     classes: Literal["optimised", "original"] = "original"
-    """Which class embeddings: after class-embedding optimisation, or as the text encoder gave them."""
+    """Which class embeddings: after optimisation, or as the text encoder gave them."""
     training: Training = Training()
     """How the method is fitted."""
 

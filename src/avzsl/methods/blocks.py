@@ -13,6 +13,7 @@ D width of a token; H heads of E dimensions each; A, V sizes of an audio and a v
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,16 +23,19 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-from avzsl.methods.base import Batch, Dims
-from avzsl.options import options
+from avzsl.methods.base import Batch, Dims, MethodOptions
+from avzsl.options import options as options_class
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-@options
-class FusionOptions:
-    """Sizes of the fusion transformer; the defaults are TCaF's for UCF unless said otherwise."""
+@options_class
+class FusionOptions(MethodOptions):
+    """Sizes of the fusion transformer, as options of the method that has it.
+
+    The defaults are those of TCaF for VGGish and C3D features of UCF.
+    """
 
     depth: Count = 6
     """Layers; TCaF takes 6 on UCF and ActivityNet, 8 on VGGSound. EZ-AVGZL does not say."""
@@ -70,7 +74,7 @@ class EmbNet(nn.Sequential):
     def __init__(self, dim_in: int, dim_out: int, *, hidden: int | None, dropout: float) -> None:
         sizes = [dim_in, dim_out] if hidden is None else [dim_in, hidden, dim_out]
         parts: list[nn.Module] = []
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in itertools.pairwise(sizes):
             # The bias would be cancelled by the normalisation that follows, and not be learnt.
             parts += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
             parts += [nn.Dropout(dropout)]
@@ -110,8 +114,12 @@ class Layout:
     """B."""
     length: int
     """S."""
+    audio_places: Tensor
+    """Place of each audio token among the B * T places of the padded audio sequences."""
+    visual_places: Tensor
+    """Place of each visual token among the B * U places of the padded visual sequences."""
     places_N: Tensor
-    """Place of each token among the B * S places of the padded sequences."""
+    """Place of each token among the B * S places of the padded joint sequences."""
     allowed_B1SS: Tensor
     """True where the token of the third axis attends to that of the fourth; no row is all False."""
 
@@ -129,21 +137,25 @@ class Layout:
         crosses_SS = (kinds_S[:, None] != kinds_S) | (kinds_S[:, None] == 0)
         real_B1 = torch.ones_like(batch.audio_mask_BT[:, :1])
         real_BS = torch.cat([real_B1, batch.audio_mask_BT, batch.visual_mask_BU], dim=1)
-        starts_B = torch.arange(clips, device=device) * length
-        places = [starts_B]
-        for mask, first in ((batch.audio_mask_BT, 1), (batch.visual_mask_BU, 1 + audio)):
-            clip_N, step_N = mask.nonzero(as_tuple=True)
-            places.append(starts_B[clip_N] + first + step_N)
+        audio_places = batch.audio_mask_BT.flatten().nonzero().squeeze(1)
+        visual_places = batch.visual_mask_BU.flatten().nonzero().squeeze(1)
+        places = [
+            torch.arange(clips, device=device) * length,
+            _moved(audio_places, audio, length, first=1),
+            _moved(visual_places, visual, length, first=1 + audio),
+        ]
         return cls(
             clips=clips,
             length=length,
+            audio_places=audio_places,
+            visual_places=visual_places,
             places_N=torch.cat(places),
             allowed_B1SS=crosses_SS & real_BS[:, None, None, :],
         )
 
     @property
     def real_BS(self) -> Tensor:
-        """True where a place of a sequence holds a token: the class token attends to all of them."""
+        """True where a place holds a token: the class token attends to all of them."""
         return self.allowed_B1SS[:, 0, 0]
 
     def pad(self, rows_NC: Tensor) -> Tensor:
@@ -157,17 +169,23 @@ class Layout:
         return padded_BSC.flatten(0, 1).index_select(0, self.places_N)
 
 
+def _moved(places: Tensor, old_length: int, new_length: int, *, first: int) -> Tensor:
+    """Return places of sequences after these became parts of longer ones, from ``first`` on."""
+    clips = places.div(old_length, rounding_mode="floor")
+    return clips * new_length + first + places % old_length
+
+
 class Tokens(nn.Module):
     """Turn the features of one modality into tokens: encode, append time and modality, project."""
 
-    def __init__(self, dim_in: int, fusion: FusionOptions) -> None:
+    def __init__(self, dim_in: int, options: FusionOptions) -> None:
         super().__init__()
         self.encode = EmbNet(
-            dim_in, fusion.width, hidden=fusion.encoder_hidden, dropout=fusion.encoder_dropout
+            dim_in, options.width, hidden=options.encoder_hidden, dropout=options.encoder_dropout
         )
-        self.modality = nn.Parameter(torch.randn(fusion.time_width))
-        self.project = nn.Linear(fusion.width + fusion.time_width, fusion.width)
-        self.dropout = nn.Dropout(fusion.token_dropout)
+        self.modality = nn.Parameter(torch.randn(options.time_width))
+        self.project = nn.Linear(options.width + options.time_width, options.width)
+        self.dropout = nn.Dropout(options.token_dropout)
 
     def forward(self, features_NA: Tensor, time_NF: Tensor) -> Tensor:
         """Return tokens [N, D] of features [N, A] with embedded times [N, F]."""
@@ -179,19 +197,19 @@ class Tokens(nn.Module):
 class FusionLayer(nn.Module):
     """A pre-norm transformer layer; attention and feed-forward share one layer normalisation."""
 
-    def __init__(self, fusion: FusionOptions) -> None:
+    def __init__(self, options: FusionOptions) -> None:
         super().__init__()
-        inner = fusion.heads * fusion.head_dim
-        self.heads = fusion.heads
-        self.norm = nn.LayerNorm(fusion.width)
-        self.query_key_value = nn.Linear(fusion.width, 3 * inner, bias=False)
-        self.out = nn.Sequential(nn.Linear(inner, fusion.width), nn.Dropout(fusion.dropout))
+        inner = options.heads * options.head_dim
+        self.heads = options.heads
+        self.norm = nn.LayerNorm(options.width)
+        self.query_key_value = nn.Linear(options.width, 3 * inner, bias=False)
+        self.out = nn.Sequential(nn.Linear(inner, options.width), nn.Dropout(options.dropout))
         self.feedforward = nn.Sequential(
-            nn.Linear(fusion.width, fusion.feedforward),
+            nn.Linear(options.width, options.feedforward),
             nn.GELU(),
-            nn.Dropout(fusion.dropout),
-            nn.Linear(fusion.feedforward, fusion.width),
-            nn.Dropout(fusion.dropout),
+            nn.Dropout(options.dropout),
+            nn.Linear(options.feedforward, options.width),
+            nn.Dropout(options.dropout),
         )
 
     def forward(self, tokens_ND: Tensor, layout: Layout) -> Tensor:
@@ -211,13 +229,13 @@ class FusionLayer(nn.Module):
 class FusionTransformer(nn.Module):
     """Encoders, token embedding and L layers of cross-modal attention."""
 
-    def __init__(self, fusion: FusionOptions, dims: Dims) -> None:
+    def __init__(self, options: FusionOptions, dims: Dims) -> None:
         super().__init__()
-        self.time = FourierTime(fusion.time_width, scale=fusion.time_scale)
-        self.audio = Tokens(dims.audio, fusion)
-        self.visual = Tokens(dims.visual, fusion)
-        self.class_token = nn.Parameter(torch.randn(fusion.width))
-        self.layers = nn.ModuleList(FusionLayer(fusion) for _ in range(fusion.depth))
+        self.time = FourierTime(options.time_width, scale=options.time_scale)
+        self.audio = Tokens(dims.audio, options)
+        self.visual = Tokens(dims.visual, options)
+        self.class_token = nn.Parameter(torch.randn(options.width))
+        self.layers = nn.ModuleList(FusionLayer(options) for _ in range(options.depth))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Layout]:
         """Return the fused tokens one after the other, [N, D], and where they lie.
@@ -225,14 +243,14 @@ class FusionTransformer(nn.Module):
         The first B of them are the class tokens.
         """
         layout = Layout.of(batch)
-        audio_mask, visual_mask = batch.audio_mask_BT, batch.visual_mask_BU
+        audio, visual = layout.audio_places, layout.visual_places
+        audio_seconds_N = batch.audio_times_BT.flatten()[audio]
+        visual_seconds_N = batch.visual_times_BU.flatten()[visual]
         tokens_ND = torch.cat(
             [
                 self.class_token.expand(layout.clips, -1),
-                self.audio(batch.audio_BTA[audio_mask], self.time(batch.audio_times_BT[audio_mask])),
-                self.visual(
-                    batch.visual_BUV[visual_mask], self.time(batch.visual_times_BU[visual_mask])
-                ),
+                self.audio(batch.audio_BTA.flatten(0, 1)[audio], self.time(audio_seconds_N)),
+                self.visual(batch.visual_BUV.flatten(0, 1)[visual], self.time(visual_seconds_N)),
             ]
         )
         for layer in self.layers:

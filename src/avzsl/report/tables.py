@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avzsl.provenance import write_aside, write_json
-from avzsl.report.collect import Evaluation
+
+if TYPE_CHECKING:
+    from avzsl.report.collect import Evaluation
 
 METRICS = ("seen", "unseen", "hm", "zsl")
 COLUMNS = (
@@ -76,6 +80,18 @@ def write_table(path: Path, rows: Sequence[Row], *, table_id: str) -> None:
 def id_file(table: Path) -> Path:
     """Return the file beside a table that says what the table was made from."""
     return table.with_name(f".{table.name}.id.json")
+
+
+def set_aside_outdated(table: Path, table_id: str) -> None:
+    """Rename a table that was made from anything else to ``*.csv.outdated``."""
+    if not table.is_file():
+        return
+    try:
+        found = json.loads(id_file(table).read_text(encoding="utf-8"))["table_id"]
+    except (OSError, ValueError, KeyError):
+        found = None
+    if found != table_id:
+        table.replace(table.with_name(f"{table.name}.outdated"))
 
 
 def read_table(path: Path) -> list[Row]:

@@ -49,9 +49,9 @@ def write_hdf5(path: Path, fill: Callable[[h5py.File], None]) -> None:
 def _full_message(path: Path, needed_bytes: int) -> str:
     free_bytes = shutil.disk_usage(path.parent).free
     return (
-        f"The disk or the quota is full: {path} needs {needed_bytes} bytes "
-        f"({needed_bytes / 2**20:.1f} MiB), its file system has {free_bytes} bytes free. "
-        f"Make room and run the same command again; nothing already finished is lost."
+        f"The disk or the quota is full: {path} needs {needed_bytes:,} bytes, its file system has "
+        f"{free_bytes:,} bytes free. Make room and run the same command again; nothing already "
+        f"finished is lost."
     )
 
 

@@ -202,7 +202,7 @@ def _write(
     header = replace(
         first,
         members_id=digest([part.header.members_id for part in parts]),
-        decoder=", ".join(sorted({part.header.decoder for part in parts})),
+        decoders=tuple(sorted({name for part in parts for name in part.header.decoders})),
     )
     counts = [len(part.video_ids) for part in parts]
     lengths = np.concatenate([np.diff(part.offsets) for part in parts])

@@ -77,13 +77,15 @@ class Header:
     """Digest of the clips that the file was made of; of the shards' digests in an index."""
     dim: int
     """D, known even where no clip has features."""
-    decoder: str = ""
-    """What decoded the clips, such as ``pyav 18.1.0 on cpu``; several where rows were reused."""
+    decoders: tuple[str, ...] = ()
+    """What decoded the clips, such as ``PyAV 18.1.0, FFmpeg 8.1 on cpu``; several where rows of
+    an earlier version were reused."""
 
     def as_attributes(self) -> dict[str, str | int]:
         """Return the values as HDF5 attributes."""
         values = dict(vars(self))
         values["options"] = json.dumps(self.options, sort_keys=True, ensure_ascii=False)
+        values["decoders"] = json.dumps(self.decoders, ensure_ascii=False)
         return values
 
     @classmethod
@@ -95,6 +97,7 @@ class Header:
         """
         kept = {name: values[name] for name in cls.__dataclass_fields__}
         kept["options"] = json.loads(kept["options"])
+        kept["decoders"] = tuple(json.loads(kept["decoders"]))
         kept["dim"] = int(kept["dim"])
         return cls(**kept)
 

@@ -1,0 +1,1 @@
+"""Class names to class embeddings, and class-embedding optimisation."""

@@ -1,0 +1,70 @@
+"""Class names to unit vectors, with the checks that every text encoder needs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from avzsl.encoders import TextEncoder
+from avzsl.types import ClassEmbeddings
+
+_log = logging.getLogger(__name__)
+
+_SAME_COSINE_DISTANCE = 5e-13
+"""Unit vectors 1e-6 apart: ten times the noise of float32, far below any difference in meaning."""
+
+
+def embed_classes(names: Sequence[str], text_encoder: TextEncoder) -> ClassEmbeddings:
+    """Return the unit vector of each class name.
+
+    Logs a warning where the encoder cannot tell two classes apart, for then no method can.
+
+    Raises:
+        ValueError: If a name is empty or stands twice, if the encoder knows no word of one, or if
+            it returns the wrong shape, zeros or values that are not finite.
+    """
+    if not names:
+        raise ValueError("There are no class names to embed.")
+    blank = [name for name in names if not name.strip()]
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if blank or twice:
+        raise ValueError(f"Class names must hold text and be distinct, got {blank + twice}.")
+    vectors = text_encoder.encode(names)
+    if vectors.shape != (len(names), text_encoder.dim):
+        raise ValueError(
+            f"The text encoder {text_encoder.kind!r} returned {vectors.shape = } "
+            f"for {len(names)} names of {text_encoder.dim} features each."
+        )
+    embeddings = normalise(ClassEmbeddings(names=tuple(names), vectors=vectors))
+    for first, second in same_pairs(embeddings):
+        _log.warning("The text encoder gives %r and %r the same vector.", first, second)
+    return embeddings
+
+
+def normalise(embeddings: ClassEmbeddings) -> ClassEmbeddings:
+    """Return the embeddings with rows of unit L2 norm.
+
+    Raises:
+        ValueError: If a row is zero or not finite; the message names the classes.
+    """
+    vectors = embeddings.vectors.astype(np.float64)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    bad = [embeddings.names[row] for row in np.flatnonzero(~np.isfinite(norms) | (norms == 0))]
+    if bad:
+        raise ValueError(
+            f"No direction in the vectors of {bad}: they are zero or not finite. "
+            "Rename these classes or choose another text encoder."
+        )
+    return replace(embeddings, vectors=(vectors / norms).astype(np.float32))
+
+
+def same_pairs(embeddings: ClassEmbeddings) -> list[tuple[str, str]]:
+    """Return the pairs of classes whose unit vectors are equal but for rounding."""
+    vectors = embeddings.vectors.astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    same = np.triu(1 - vectors @ vectors.T <= _SAME_COSINE_DISTANCE, k=1)
+    names = embeddings.names
+    return [(names[first], names[second]) for first, second in np.argwhere(same)]

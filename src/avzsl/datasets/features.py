@@ -1,0 +1,186 @@
+"""The features of a dataset's clips in memory, and batches of them by one gather.
+
+Shapes: V clips, ΣT tokens of all clips (N), B clips of a batch, T tokens of its longest clip,
+D size of a feature.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from avzsl.datasets.manifest import ManifestRow
+from avzsl.shards.feature_index import FeatureIndex
+from avzsl.types import SUBSETS, Subset
+
+_log = logging.getLogger(__name__)
+
+_NAMED = 20
+"""Classes that a warning names at most."""
+_GPU_SHARE = 0.5
+"""Share of the free memory of a GPU that features may take; the rest is for training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequences:
+    """The tokens of many clips, one clip after the other."""
+
+    features_ND: Tensor
+    """float32, on the device that batches are wanted on if they fit there."""
+    times_N: Tensor
+    """Middle of each window in seconds, float32, on the same device."""
+    offsets: NDArray[np.int64]
+    """[V+1] tokens at which the clips begin; on the CPU, where batches are planned."""
+
+    @property
+    def dim(self) -> int:
+        """Length D of one feature."""
+        return self.features_ND.shape[1]
+
+    def tokens(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the positions of all tokens of some clips, one clip after the other."""
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        begins = np.cumsum(lengths) - lengths
+        return np.arange(lengths.sum()) + np.repeat(self.offsets[rows] - begins, lengths)
+
+    def pad(self, rows: NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the tokens of some clips as padded sequences.
+
+        Args:
+            rows: [B] the clips.
+            device: Where the sequences are wanted.
+
+        Returns:
+            features_BTD, zero where padded; mask_BT, True where a token is real; times_BT in
+            seconds, zero where padded.
+        """
+        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        steps = np.arange(lengths.max())
+        real = steps < lengths[:, None]
+        places = torch.from_numpy(np.where(real, starts[:, None] + steps, 0))
+        places_BT = places.to(self.features_ND.device, non_blocking=True)
+        mask_BT = torch.from_numpy(real).to(device, non_blocking=True)
+        features_BTD = self.features_ND[places_BT].to(device, non_blocking=True)
+        times_BT = self.times_N[places_BT].to(device, non_blocking=True)
+        return features_BTD * mask_BT.unsqueeze(-1), mask_BT, times_BT * mask_BT
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSet:
+    """Clips with their classes, what each is used for, and their audio and visual features."""
+
+    video_ids: tuple[str, ...]
+    """[V]"""
+    class_names: tuple[str, ...]
+    """Classes that have a clip, sorted."""
+    labels: NDArray[np.int64]
+    """[V] row of each clip's class in ``class_names``."""
+    subsets: NDArray[np.int64]
+    """[V] place of each clip's subset in ``SUBSETS``."""
+    audio: Sequences
+    visual: Sequences
+    features_ids: tuple[str, str]
+    """Ids of the audio and the visual features."""
+
+    @classmethod
+    def read(
+        cls,
+        rows: Sequence[ManifestRow],
+        audio: FeatureIndex,
+        visual: FeatureIndex,
+        *,
+        device: torch.device,
+    ) -> FeatureSet:
+        """Read the features of all clips that have both modalities.
+
+        Clips without are counted in the log, and a class left without a clip in a subset is named
+        in a warning: it takes no part there, and so never becomes an average over nothing.
+
+        Args:
+            rows: The manifest, or a part of it.
+            audio: Index of the audio features.
+            visual: Index of the visual features.
+            device: Where the features are to live; they stay on the CPU if they do not fit.
+
+        Raises:
+            ValueError: If no clip has both modalities, or the dataset's files are damaged.
+        """
+        both = set(audio.video_ids) & set(visual.video_ids)
+        kept = [row for row in rows if row.video_id in both]
+        _report_dropped(rows, kept)
+        names = sorted({row.class_name for row in kept})
+        number = {name: i for i, name in enumerate(names)}
+        video_ids = tuple(row.video_id for row in kept)
+        return cls(
+            video_ids=video_ids,
+            class_names=tuple(names),
+            labels=np.array([number[row.class_name] for row in kept], dtype=np.int64),
+            subsets=np.array([SUBSETS.index(row.subset) for row in kept], dtype=np.int64),
+            audio=_read_sequences(audio, video_ids, device),
+            visual=_read_sequences(visual, video_ids, device),
+            features_ids=(audio.features_id, visual.features_id),
+        )
+
+    def rows_of(self, *subsets: Subset) -> NDArray[np.int64]:
+        """Return the rows of all clips of some subsets, ascending."""
+        wanted = [SUBSETS.index(subset) for subset in subsets]
+        return np.flatnonzero(np.isin(self.subsets, wanted))
+
+    def classes_of(self, *subsets: Subset) -> tuple[str, ...]:
+        """Return the classes that have a clip in some subsets, sorted."""
+        labels = np.unique(self.labels[self.rows_of(*subsets)])
+        return tuple(self.class_names[label] for label in labels)
+
+
+def _read_sequences(
+    index: FeatureIndex, video_ids: Sequence[str], device: torch.device
+) -> Sequences:
+    ragged = index.read(video_ids)
+    size = ragged.features.nbytes
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info(device)[0]
+        if size > _GPU_SHARE * free:
+            _log.warning(
+                "The %s features (%.1f GB) stay in main memory: %s has %.1f GB free.",
+                index.modality,
+                size / 1e9,
+                device,
+                free / 1e9,
+            )
+            device = torch.device("cpu")
+    return Sequences(
+        features_ND=torch.from_numpy(ragged.features).to(device),
+        times_N=torch.from_numpy(ragged.times.mean(axis=1).astype(np.float32)).to(device),
+        offsets=ragged.offsets,
+    )
+
+
+def _report_dropped(rows: Sequence[ManifestRow], kept: Sequence[ManifestRow]) -> None:
+    """Log what has no features; refuse to go on with nothing."""
+    if not kept:
+        raise ValueError(
+            f"None of the {len(rows)} clips has both audio and visual features; "
+            "see the failures in the feature indices with: avzsl inspect"
+        )
+    if len(kept) < len(rows):
+        _log.info(
+            "%d of %d clips lack audio or visual features and take no part.",
+            len(rows) - len(kept),
+            len(rows),
+        )
+    for subset in SUBSETS:
+        listed = {row.class_name for row in rows if row.subset == subset}
+        empty = sorted(listed - {row.class_name for row in kept if row.subset == subset})
+        if empty:
+            _log.warning(
+                "No clip in %s has both modalities for %d classes, which take no part there: %s",
+                subset,
+                len(empty),
+                ", ".join(empty[:_NAMED]) + (", ..." if len(empty) > _NAMED else ""),
+            )

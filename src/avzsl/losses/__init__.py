@@ -1,0 +1,1 @@
+"""Losses on scores: pure functions, one per file."""

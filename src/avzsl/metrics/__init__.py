@@ -1,0 +1,1 @@
+"""Accuracies of generalized zero-shot learning, and the calibration of their bias."""

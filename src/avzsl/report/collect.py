@@ -1,0 +1,118 @@
+"""Evaluations and histories of single runs, read from their files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One run on the test clips; accuracies in percent. K candidate classes."""
+
+    method: str
+    seed: int
+    epoch: int
+    """The epoch that validation chose."""
+    seen: float
+    unseen: float
+    hm: float
+    zsl: float
+    zsl_chance: float
+    clips_seen: int
+    clips_unseen: int
+    classes_seen: int
+    classes_unseen: int
+    class_names: tuple[str, ...]
+    """[K] seen classes first."""
+    is_seen: tuple[bool, ...]
+    """[K]"""
+    confusion: NDArray[np.int64]
+    """[K, K] clips of the true class (row) that were taken for a class (column)."""
+    notes: tuple[str, ...]
+    """What a reader of the table must know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Stage 1 of one run."""
+
+    method: str
+    seed: int
+    chosen_epoch: int
+    epochs: tuple[int, ...]
+    loss: tuple[float, ...]
+    """Mean training loss of each epoch."""
+    val_epochs: tuple[int, ...]
+    """Epochs with validation."""
+    val_hm: tuple[float, ...]
+    """Harmonic mean on validation at each of them, in percent."""
+
+
+def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
+    """Read what ``avzsl evaluate`` wrote.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If it is something else.
+    """
+    return [_evaluation(path) for path in paths]
+
+
+def _evaluation(path: Path) -> Evaluation:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        names = (*found["candidates"]["seen"], *found["candidates"]["unseen"])
+        seen_count = len(found["candidates"]["seen"])
+        left_out = found["left_out"]
+        numbers = {
+            key: found[key]
+            for key in Evaluation.__dataclass_fields__
+            if key in found and key != "confusion"
+        }
+    except (json.JSONDecodeError, KeyError) as error:
+        raise ValueError(f"{path} is no evaluation of avzsl ({error!r}).") from None
+    note = (f"without clips: {', '.join(left_out)}",) if left_out else ()
+    return Evaluation(
+        **numbers,
+        class_names=names,
+        is_seen=tuple(i < seen_count for i in range(len(names))),
+        confusion=_confusion(found["confusions"], names),
+        notes=note,
+    )
+
+
+def _confusion(cells: dict[str, dict[str, int]], names: Sequence[str]) -> NDArray[np.int64]:
+    column = {name: i for i, name in enumerate(names)}
+    counts = np.zeros((len(names), len(names)), dtype=np.int64)
+    for true, row in cells.items():
+        for predicted, count in row.items():
+            counts[column[true], column[predicted]] = count
+    return counts
+
+
+def read_histories(paths: Sequence[Path], evaluations: Sequence[Evaluation]) -> list[History]:
+    """Read the training histories that belong to some evaluations, in the same order."""
+    return [_history(path, run) for path, run in zip(paths, evaluations, strict=True)]
+
+
+def _history(path: Path, run: Evaluation) -> History:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["stage"] == "1"]
+    judged = [row for row in rows if row["val_hm"]]
+    return History(
+        method=run.method,
+        seed=run.seed,
+        chosen_epoch=run.epoch,
+        epochs=tuple(int(row["epoch"]) for row in rows),
+        loss=tuple(float(row["loss"]) for row in rows),
+        val_epochs=tuple(int(row["epoch"]) for row in judged),
+        val_hm=tuple(float(row["val_hm"]) for row in judged),
+    )

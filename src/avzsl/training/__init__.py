@@ -1,0 +1,1 @@
+"""Fitting a method: the two-stage protocol. Imports nothing: Snakemake reads ``protocol`` only."""

@@ -1,0 +1,132 @@
+"""From clips of a feature set to the batches that a method takes.
+
+Shapes: N tokens, D size of a feature, B clips of a batch, K candidate classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from avzsl.datasets.features import FeatureSet, Sequences
+from avzsl.methods.base import Batch
+
+_BLOCK = 65_536
+"""Tokens whose statistics are taken at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standardisation:
+    """Mean and standard deviation of every dimension of one modality's features."""
+
+    mean_D: Tensor
+    """float32"""
+    std_D: Tensor
+    """float32; 1 for a dimension that does not vary."""
+
+    @classmethod
+    def fit(cls, sequences: Sequences, rows: NDArray[np.int64]) -> Standardisation:
+        """Take the statistics over all tokens of some clips: the training clips, and no others."""
+        tokens = sequences.tokens(rows)
+        total_D = sum(block.sum(0) for block in _blocks(sequences, tokens))
+        mean_D = torch.as_tensor(total_D) / len(tokens)
+        squares_D = sum((block - mean_D).square().sum(0) for block in _blocks(sequences, tokens))
+        std_D = (torch.as_tensor(squares_D) / len(tokens)).sqrt()
+        # What is left of a constant after rounding is no variation.
+        constant_D = std_D <= 1e-6 * mean_D.abs()
+        return cls(mean_D=mean_D.float(), std_D=std_D.masked_fill(constant_D, 1.0).float())
+
+    def to(self, device: torch.device) -> Standardisation:
+        """Return the same statistics on another device."""
+        return Standardisation(mean_D=self.mean_D.to(device), std_D=self.std_D.to(device))
+
+    def apply(self, features_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+        """Return the standardised features; padding stays zero."""
+        return (features_BTD - self.mean_D) / self.std_D * mask_BT.unsqueeze(-1)
+
+
+def _blocks(sequences: Sequences, tokens: NDArray[np.int64]) -> Iterator[Tensor]:
+    """Yield the features of the tokens in float64, a block at a time."""
+    for start in range(0, len(tokens), _BLOCK):
+        block = torch.from_numpy(tokens[start : start + _BLOCK])
+        yield sequences.features_ND[block.to(sequences.features_ND.device)].double()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """What is done to the features before a method sees them."""
+
+    audio: Standardisation
+    visual: Standardisation
+
+    @classmethod
+    def fit(cls, features: FeatureSet, rows: NDArray[np.int64]) -> Preparation:
+        """Fit both modalities on some clips: the training clips of the stage, and no others."""
+        return cls(
+            audio=Standardisation.fit(features.audio, rows),
+            visual=Standardisation.fit(features.visual, rows),
+        )
+
+    def to(self, device: torch.device) -> Preparation:
+        """Return the same preparation on another device."""
+        return Preparation(audio=self.audio.to(device), visual=self.visual.to(device))
+
+
+class Feeder:
+    """Makes batches of a feature set for one list of candidate classes."""
+
+    def __init__(
+        self,
+        features: FeatureSet,
+        classes: Sequence[str],
+        *,
+        preparation: Preparation | None,
+        device: torch.device,
+    ) -> None:
+        """Keep the features and number the classes.
+
+        Args:
+            features: The clips.
+            classes: [K] candidate classes; a label is a place among them.
+            preparation: Standardisation of the features, None for raw ones.
+            device: Where the batches are wanted.
+        """
+        place = {name: i for i, name in enumerate(classes)}
+        self._features = features
+        self._places = np.array([place.get(name, -1) for name in features.class_names], np.int64)
+        self._preparation = None if preparation is None else preparation.to(device)
+        self._device = device
+
+    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the place of each clip's class among the candidates.
+
+        Raises:
+            ValueError: If the class of a clip is no candidate.
+        """
+        labels = self._places[self._features.labels[rows]]
+        if (labels < 0).any():
+            name = self._features.class_names[self._features.labels[rows[labels < 0][0]]]
+            raise ValueError(f"The class {name!r} of a clip is not among the candidate classes.")
+        return labels
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Return the clips as a padded batch."""
+        audio, audio_mask, audio_times = self._features.audio.pad(rows, self._device)
+        visual, visual_mask, visual_times = self._features.visual.pad(rows, self._device)
+        if self._preparation is not None:
+            audio = self._preparation.audio.apply(audio, audio_mask)
+            visual = self._preparation.visual.apply(visual, visual_mask)
+        return Batch(
+            audio_BTA=audio,
+            audio_mask_BT=audio_mask,
+            audio_times_BT=audio_times,
+            visual_BUV=visual,
+            visual_mask_BU=visual_mask,
+            visual_times_BU=visual_times,
+            labels_B=torch.from_numpy(self.labels(rows)).to(self._device, non_blocking=True),
+        )

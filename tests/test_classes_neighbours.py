@@ -1,0 +1,76 @@
+"""Neighbours before and after optimisation."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from avzsl.classes.neighbours import compare_neighbours, rank_correlation, write_neighbours
+from avzsl.classes.records import OptimisedClasses, Trace
+from avzsl.types import ClassEmbeddings
+
+NAMES = ("bee, wasp", "cat", "dog", "owl")
+
+
+def on_circle(*degrees):
+    angles = np.radians(degrees)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    return ClassEmbeddings(names=NAMES[: len(degrees)], vectors=vectors)
+
+
+def made(before, after):
+    trace = Trace(loss=np.zeros(1), separation=np.zeros(1), semantic=np.zeros(1))
+    return OptimisedClasses(embeddings=after, original=before, trace=trace, converged=True)
+
+
+def test_neighbours_before_and_after():
+    optimised = made(on_circle(0, 10, 60, 100), on_circle(0, 120, 60, 180))
+    bee, cat, dog, owl = compare_neighbours(optimised, distance="cosine")
+    assert (bee.name, bee.nearest_before, bee.nearest_after) == ("bee, wasp", "cat", "dog")
+    assert bee.distance_before == pytest.approx(1 - np.cos(np.radians(10)), abs=1e-6)
+    assert bee.distance_after == pytest.approx(0.5, abs=1e-6)
+    # ranks 1 2 3 become 2 1 3
+    assert bee.rank_correlation == pytest.approx(0.5)
+    # equally near after: the first in the order of the classes
+    assert (cat.nearest_before, cat.nearest_after) == ("bee, wasp", "dog")
+    assert (dog.nearest_before, dog.nearest_after) == ("owl", "bee, wasp")
+    assert (owl.nearest_before, owl.nearest_after) == ("dog", "cat")
+
+
+@pytest.mark.parametrize("distance", ["cosine", "l2", "l1"])
+def test_an_order_that_is_kept_correlates_fully(distance):
+    same = on_circle(0, 10, 60, 100)
+    for change in compare_neighbours(made(same, same), distance=distance):
+        assert change.rank_correlation == pytest.approx(1)
+        assert change.nearest_before == change.nearest_after
+        assert change.distance_before == change.distance_after
+
+
+def test_rank_correlation():
+    ranks = [np.array(values, dtype=np.int32) for values in ([1, 2, 3, 4], [4, 3, 2, 1])]
+    assert rank_correlation(ranks[0], ranks[1]) == pytest.approx(-1)
+    # ties share their mean rank: 1, 2.5, 2.5, 4 against 1, 2, 3, 4
+    tied = np.array([1, 2, 2, 3], dtype=np.int32)
+    assert rank_correlation(ranks[0], tied) == pytest.approx(4.5 / np.sqrt(5 * 4.5))
+
+
+def test_rank_correlation_is_undefined_where_all_are_equally_far():
+    assert rank_correlation(np.array([1, 1, 1]), np.array([1, 2, 3])) is None
+    pair = compare_neighbours(made(on_circle(0, 10), on_circle(0, 180)), distance="l2")
+    assert [change.rank_correlation for change in pair] == [None, None]
+
+
+def test_csv(tmp_path):
+    path = tmp_path / "neighbours.csv"
+    write_neighbours(path, made(on_circle(0, 90), on_circle(0, 180)), distance="cosine")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {
+        "name": "bee, wasp",
+        "nearest_before": "cat",
+        "distance_before": "1.0000",
+        "nearest_after": "cat",
+        "distance_after": "2.0000",
+        "rank_correlation": "",
+    }
+    assert len(rows) == 2

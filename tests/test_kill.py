@@ -1,0 +1,73 @@
+"""Jobs killed at random moments, then a plain re-run: the same table, bit for bit."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from project import TABLE, environment, make_project
+
+pytestmark = pytest.mark.slow
+
+KILLS = 10
+
+
+def processes_of(command, folder):
+    """Return ids of running ``avzsl`` jobs of one command below a folder."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                words = file.read().decode(errors="replace").split("\0")
+            if os.readlink(f"/proc/{name}/cwd") != str(folder):
+                continue
+        except OSError:
+            continue
+        if "avzsl" in words and command in words and "-m" in words[:4]:
+            found.append(int(name))
+    return found
+
+
+def run_and_kill(project, command, delay_seconds):
+    """Start the workflow, kill -9 one job of ``command`` after a delay; return whether one was."""
+    run = subprocess.Popen(
+        project.command(TABLE),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    )
+    killed = False
+    while run.poll() is None and not killed:
+        if processes_of(command, project.path):
+            time.sleep(delay_seconds)
+            for pid in processes_of(command, project.path)[:1]:
+                os.kill(pid, signal.SIGKILL)
+                killed = True
+        time.sleep(0.02)
+    run.wait(timeout=300)
+    return killed
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the jobs through /proc")
+def test_killed_jobs_change_no_bit_of_the_table(tmp_path):
+    undisturbed = make_project(tmp_path / "undisturbed")
+    disturbed = undisturbed.copy(tmp_path / "disturbed")
+    undisturbed.run()
+    draw = random.Random(0)
+    kills = 0
+    for command in ["extract"] * (KILLS // 2) + ["train"] * (KILLS // 2):
+        kills += run_and_kill(disturbed, command, draw.uniform(0.0, 2.5))
+        if command == "train":
+            shutil.rmtree(disturbed.path / "results" / "models", ignore_errors=kills % 2 == 0)
+    assert kills >= KILLS // 2
+    disturbed.run()
+    assert disturbed.table() == undisturbed.table()
+    parts = list((disturbed.path / "results").rglob(".*parts*")) + list(
+        (disturbed.path / "results").rglob("*.partial")
+    )
+    assert [path for path in parts if path.is_file()] == []
