@@ -5,8 +5,8 @@
     python benchmarks/extraction.py --encoders signal-audio --device cuda
 
 Each encoder runs three times on the same clips with the same processes and threads: decoding with
-nobody to take the clips, encoding of clips that lie decoded in memory, and the whole extraction up
-to the finished shard. "cpu" is the processor time of the whole over wall time and cores: near 1
+nobody to encode, encoding of clips that lie decoded in memory, and the whole extraction up to the
+finished shard. "cpu" is the processor time of the whole over wall time and cores: near 1
 there is nothing left to gain by overlapping.
 """
 
@@ -32,6 +32,7 @@ from avzsl.decode.choice import choose_decoder
 from avzsl.device import choose_device
 from avzsl.encoders import encoders
 from avzsl.encoders.base import AudioEncoder, VisualEncoder
+from avzsl.extraction.chunks import CHUNK_CLIPS
 from avzsl.extraction.clips import ClipEncoder
 from avzsl.extraction.engine import extract
 from avzsl.extraction.settings import ExtractionSettings
@@ -59,10 +60,11 @@ class Result:
 
 def main() -> None:
     args = parse()
-    torch.set_num_threads(args.torch_threads)
     device, reason = choose_device(args.device)
     settings = ExtractionSettings(workers=args.workers, batch_windows=args.batch_windows)
-    print(f"{device} ({reason}), {args.workers} decoding processes, {args.torch_threads} threads")
+    processes = settings.decoding_processes(args.threads)
+    torch.set_num_threads(settings.encoding_threads(args.threads))
+    print(f"{device} ({reason}), {processes} decoding, {torch.get_num_threads()} encoding threads")
     print(choose_decoder(settings.decoder, str(device)))
     with tempfile.TemporaryDirectory() as folder:
         files = args.clips or make_clips(Path(folder), seconds=args.seconds)
@@ -72,7 +74,7 @@ def main() -> None:
         ]
         print(f"{'encoder':20}  clips  media s  decode s  encode s   both s  ratio  clips/s   cpu")
         for name in args.encoders:
-            result = measure(name, clips, Path(folder), settings, device)
+            result = measure(name, clips, Path(folder), settings, device, args.threads)
             print(
                 f"{name:20} {len(clips):6} {result.media:8.1f} {result.decode:9.2f} "
                 f"{result.encode:9.2f} {result.both:8.2f} {result.ratio:6.3f} "
@@ -89,8 +91,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=96, help="clips; files repeat (default: 96)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of a made-up clip (default: 5)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
-    parser.add_argument("--workers", type=int, default=cores, help=f"default: {cores}")
-    parser.add_argument("--torch-threads", type=int, default=1, help="default: 1")
+    parser.add_argument("--threads", type=int, default=cores, help=f"of the job (default: {cores})")
+    parser.add_argument("--workers", type=int, help="decoding processes (default: by threads)")
     parser.add_argument("--batch-windows", type=int, help="default: by device")
     return parser.parse_args()
 
@@ -101,18 +103,22 @@ def measure(
     folder: Path,
     settings: ExtractionSettings,
     device: torch.device,
+    threads: int,
 ) -> Result:
     """Time decoding alone, encoding alone, and both."""
 
     def encoder() -> AudioEncoder | VisualEncoder:
         return cast(AudioEncoder | VisualEncoder, encoders.get(name).from_dict({}))
 
-    decoded, _ = decode(clips, encoder(), settings, device)  # warms the file cache, and is kept
-    _, decode_seconds = decode(clips, encoder(), settings, device, keep=False)
+    workers = settings.decoding_processes(threads)
+    # The first time warms the file cache.
+    decoded, _ = decode(clips, encoder(), settings, device, workers=workers)
+    _, decode_seconds = decode(clips, encoder(), settings, device, workers=workers, keep=False)
     started = time.perf_counter()
     batch_windows = settings.windows_per_batch(device.type)
     alone = ClipEncoder(encoder(), device=device, batch_windows=batch_windows)
-    alone.encode(decoded)
+    for first in range(0, len(decoded), CHUNK_CLIPS):
+        alone.encode(decoded[first : first + CHUNK_CLIPS])
     encode_seconds = time.perf_counter() - started
     del decoded
     before = cpu_seconds()
@@ -125,6 +131,7 @@ def measure(
         members_id="benchmark",
         settings=settings,
         device=device,
+        threads=threads,
     )
     both_seconds = report.timings.wall_seconds
     cores = len(os.sched_getaffinity(0))
@@ -143,6 +150,7 @@ def decode(
     settings: ExtractionSettings,
     device: torch.device,
     *,
+    workers: int,
     keep: bool = True,
 ) -> tuple[list[Decoded], float]:
     """Decode all clips; return them, if they are to be kept, and the seconds that it took."""
@@ -154,7 +162,7 @@ def decode(
     ahead_bytes = settings.ahead_megabytes * 2**20
     started = time.perf_counter()
     with DecodeAhead(
-        clips, task, workers=settings.workers or 1, timeout_seconds=60, ahead_bytes=ahead_bytes
+        clips, task, workers=workers, timeout_seconds=60, ahead_bytes=ahead_bytes
     ) as ahead:
         kept = [item for item in ahead if keep]
     return kept, time.perf_counter() - started

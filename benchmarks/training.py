@@ -20,7 +20,7 @@ import torch
 from avzsl.datasets.features import FeatureSet, Sequences
 from avzsl.methods.base import Dims, MethodOptions, methods
 from avzsl.options import from_dict
-from avzsl.seeding import seed_everything
+from avzsl.seeding import seed_torch
 from avzsl.training.feeding import Feeder, Preparation
 from avzsl.training.loop import Fit
 from avzsl.types import SUBSETS
@@ -72,7 +72,7 @@ def make_fit(args: argparse.Namespace, features: FeatureSet, options: MethodOpti
     device = torch.device(args.device)
     rows = features.rows_of("train")
     preparation = Preparation.fit(features, rows)
-    seed_everything(0)
+    seed_torch(0)
     dims = Dims(audio=args.audio[1], visual=args.visual[1], text=args.text)
     vectors = torch.randn(args.classes, args.text, device=device)
     feeder = Feeder(features, features.class_names, preparation=preparation, device=device)

@@ -93,6 +93,16 @@ def test_the_same_input_gives_the_same_bits():
     assert first.trace.loss.tobytes() == second.trace.loss.tobytes()
 
 
+def test_the_number_of_threads_plays_no_part():
+    options = ClassOptimisation(max_steps=60)
+    results = []
+    for threads in (2, 1):
+        torch.set_num_threads(threads)
+        results.append(optimise_classes(crowded(40, size=300), options).embeddings.vectors)
+        assert torch.get_num_threads() == threads
+    assert results[0].tobytes() == results[1].tobytes()
+
+
 def test_random_numbers_play_no_part():
     torch.manual_seed(0)
     first = optimise_classes(crowded(6), ClassOptimisation(max_steps=20))

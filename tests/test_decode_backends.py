@@ -120,5 +120,5 @@ def test_nvdec_shows_the_same_frames(folder):
     """Its colour conversion differs by a few levels, so frames are told apart by their number."""
     choice = choose_decoder("torchcodec", "cuda")
     assert choice.device == "cuda", choice.reason
-    paths = [folder / "a.mp4", folder / "hevc.mp4"]
+    paths = [folder / name for name in ("a.mp4", "hevc.mp4", "turned.mp4")]
     compare(paths, device="cuda", tolerance=12, library_path=choice.library_path)

@@ -95,6 +95,20 @@ def test_packets_that_are_not_needed_are_not_decoded(folder, monkeypatch):
     assert len([packet for packet in fed if packet is not None]) == 6
 
 
+def test_a_keyframe_that_promises_more_than_it_holds(tmp_path):
+    """With intra refresh a picture is whole only some frames after the one that is marked."""
+    options = {"x264-params": "intra-refresh=1:keyint=20"}
+    with VideoFile(
+        str(write_video(tmp_path / "refresh.mp4", b_frames=0, options=options))
+    ) as video:
+        assert len(np.unique(video.table.start)) > 1
+        every = backend_pyav.read(video, np.arange(60))
+        assert numbers_of(every) == list(range(60))
+        for index in range(20, 60, 3):
+            one = backend_pyav.read(video, np.array([index]))
+            np.testing.assert_array_equal(one[0], every[index])
+
+
 def test_files_too_large_to_keep_are_read_twice(folder, monkeypatch):
     path = make(folder, "h264.mp4")
     monkeypatch.setattr(videofile, "KEEP_BYTES", 1000)

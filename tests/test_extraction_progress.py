@@ -77,6 +77,16 @@ def test_batches_suit_the_device_unless_told() -> None:
     assert ExtractionSettings(batch_windows=3).windows_per_batch("cuda") == 3
 
 
+def test_threads_are_divided_between_decoding_and_encoding() -> None:
+    def divided(threads: int, workers: int | None = None) -> tuple[int, int]:
+        settings = ExtractionSettings(workers=workers)
+        return settings.decoding_processes(threads), settings.encoding_threads(threads)
+
+    assert [divided(threads) for threads in (1, 2, 8)] == [(1, 1), (1, 1), (7, 1)]
+    assert divided(8, workers=2) == (2, 6)
+    assert divided(2, workers=3) == (3, 1)
+
+
 def test_the_settings_import_no_torch() -> None:
     code = "import sys, avzsl.extraction.settings; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import random
 
 import numpy as np
 
 
-def seed_everything(seed: int) -> None:
-    """Seed the global generators of Python, numpy and torch (all devices).
+def seed_torch(seed: int) -> None:
+    """Seed the generators of torch on all devices, which weights and dropout draw from.
 
-    Weights and dropout draw from them. What is drawn for batches comes from :func:`stream`.
+    They are the only global ones that a resumed training restores; batches have a :func:`stream`.
     """
     import torch  # slow to import, and not needed by those who want a stream only
 
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -37,8 +39,8 @@ _ROUNDING = 1e-12
 def optimise_classes(embeddings: ClassEmbeddings, options: ClassOptimisation) -> OptimisedClasses:
     """Return the class embeddings that minimise Eq. 4, starting from the original ones.
 
-    Runs in float64 on the CPU without random numbers: the result depends on the input alone, up
-    to the rounding of another machine's arithmetic.
+    Runs in float64 on one core without random numbers: the result depends on the input alone, up
+    to the rounding of another machine's arithmetic, and not on the number of threads.
 
     Raises:
         ValueError: If there are fewer than two classes, if a vector is zero or not finite, or if
@@ -47,7 +49,9 @@ def optimise_classes(embeddings: ClassEmbeddings, options: ClassOptimisation) ->
     original = normalise(embeddings)
     _check_distinct(original)
     original_CW = F.normalize(torch.from_numpy(original.vectors).double(), dim=1)
-    best_CW, trace, converged = _descend(original_CW, ClassObjective(original_CW, options), options)
+    with _one_thread():
+        objective = ClassObjective(original_CW, options)
+        best_CW, trace, converged = _descend(original_CW, objective, options)
     result = OptimisedClasses(
         embeddings=ClassEmbeddings(names=original.names, vectors=best_CW.float().numpy()),
         original=original,
@@ -70,6 +74,20 @@ def _check_distinct(original: ClassEmbeddings) -> None:
             f"{len(same)} pair(s) of classes have the same vector, so that nothing can separate "
             f"them: {listed}. Rename or merge them, or choose another text encoder."
         )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one core: a step is many short operations.
+
+    On a busy machine, waiting for the other threads after each took ten times as long as the work.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _descend(

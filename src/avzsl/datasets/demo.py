@@ -115,7 +115,7 @@ def _make_all(todo: Sequence[DemoClip], folder: Path, processes: int) -> Iterato
     context = multiprocessing.get_context("spawn")
     workers = min(processes, len(jobs))
     with ProcessPoolExecutor(workers, context, initializer=_leave_with_parent) as pool:
-        yield from pool.map(_make, jobs, chunksize=4)
+        yield from pool.map(_make, jobs)
 
 
 def _leave_with_parent() -> None:

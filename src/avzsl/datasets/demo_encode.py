@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 SINGLE_THREAD = {"threads": "1", "flags": "+bitexact"}
 """Threads would make the bytes depend on timing; ``bitexact`` drops dates and random ids."""
 
+LAYOUTS = {1: "mono", 2: "stereo"}
+"""Names of the channel layouts by their number of channels."""
+
 
 class Codecs(NamedTuple):
     """What a container holds, and the settings of its encoders."""
@@ -68,15 +71,12 @@ def encode_file(
     file = io.BytesIO()
     with av.open(file, "w", format=container, options={"fflags": "+bitexact"}) as out:
         video = out.add_stream(codecs.video, rate=fps, options=SINGLE_THREAD | codecs.video_options)
+        assert isinstance(video, av.VideoStream)
         video.height, video.width = pictures.shape[1:3]
         video.pix_fmt = "yuv420p"
         audio = None
         if sound is not None:
-            audio = out.add_stream(
-                codecs.audio, rate=sample_rate, options=SINGLE_THREAD | codecs.audio_options
-            )
-            audio.layout = "mono" if len(sound) == 1 else "stereo"
-            audio.format = codecs.audio_format
+            audio = _add_sound(out, codecs, sample_rate, channels=len(sound))
         for picture in pictures:
             out.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         out.mux(video.encode(None))
@@ -86,6 +86,19 @@ def encode_file(
     return file.getvalue()
 
 
+def _add_sound(
+    out: av.container.OutputContainer, codecs: Codecs, sample_rate: int, *, channels: int
+) -> av.AudioStream:
+    """Add the sound track, which the file must have before the first packet is written."""
+    audio = out.add_stream(
+        codecs.audio, rate=sample_rate, options=SINGLE_THREAD | codecs.audio_options
+    )
+    assert isinstance(audio, av.AudioStream)
+    audio.layout = LAYOUTS[channels]
+    audio.format = codecs.audio_format
+    return audio
+
+
 def _audio_frame(sound: NDArray[np.float32], sample_rate: int, sample_format: str) -> av.AudioFrame:
     """Return one frame with the whole sound; the encoder cuts it into its own frames."""
     planar = sample_format.endswith("p")
@@ -93,7 +106,7 @@ def _audio_frame(sound: NDArray[np.float32], sample_rate: int, sample_format: st
     frame = av.AudioFrame.from_ndarray(
         np.ascontiguousarray(rows),
         format=sample_format,
-        layout="mono" if len(sound) == 1 else "stereo",
+        layout=LAYOUTS[len(sound)],
     )
     frame.sample_rate = sample_rate
     frame.pts = 0

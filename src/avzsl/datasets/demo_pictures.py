@@ -105,7 +105,7 @@ def _cover(
 
 
 def _extent(place_F: Array, radius_F: Array, length: int) -> tuple[int, int]:
-    """Return the first and the last pixel but one that the figure ever touches."""
+    """Return the range of pixels that the figure may touch, clipped to the picture."""
     first = int(np.floor((place_F - radius_F).min())) - 1
     last = int(np.ceil((place_F + radius_F).max())) + 1
     return max(first, 0), min(last, length)
@@ -116,7 +116,8 @@ def _second_largest(fields: Iterable[Array]) -> Array:
 
     A pentagram is where at least four of its five lines leave a point on the inner side.
     """
-    largest = second = np.float32(-np.inf)
+    largest: Array = np.array(-np.inf, np.float32)
+    second = largest
     for field in fields:
         second = np.maximum(second, np.minimum(largest, field))
         largest = np.maximum(largest, field)
@@ -149,4 +150,4 @@ def _clouds(height: int, width: int, rng: np.random.Generator) -> Array:
         return bumps
 
     knots = rng.uniform(-1, 1, (9, 12)).astype(np.float32)
-    return weights(height, 9) @ knots @ weights(width, 12).T
+    return (weights(height, 9) @ knots @ weights(width, 12).T).astype(np.float32)

@@ -12,8 +12,8 @@ No seeking is involved, so the result does not depend on how well a container ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import av
 import numpy as np
@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 
 from avzsl.decode.errors import DecodeError, explained
 from avzsl.decode.videofile import VideoFile
+
+Way: TypeAlias = Callable[[VideoFile, NDArray[np.int64]], Iterator[tuple[int, Any]]]
+"""From the numbers of frames to pairs of (which of them, decoded frame)."""
 
 
 def read(video: VideoFile, indices_F: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -38,25 +41,32 @@ def read(video: VideoFile, indices_F: NDArray[np.int64]) -> NDArray[np.uint8]:
     """
     info = video.info
     rgb_FHW3 = np.empty((len(indices_F), info.height, info.width, 3), np.uint8)
-    if video.table.timed:
-        found = _decode_by_time(video, indices_F)
-    else:
-        found = _decode_by_count(video, indices_F)
     convert = _Converter(video)
-    done_F = np.zeros(len(indices_F), bool)
-    for row, frame in found:
-        convert(frame, rgb_FHW3[row])
-        done_F[row] = True
-    if not done_F.all():
-        index = indices_F[np.argmin(done_F)]
-        raise DecodeError(
-            f"{video.path}: the frame at {info.pts_seconds[index]:.3f} s cannot be decoded "
-            f"({np.count_nonzero(~done_F)} of {len(done_F)} wanted frames are damaged)."
-        )
-    return rgb_FHW3
+    missing = set(range(len(indices_F)))
+    for decode in _ways(video):
+        rows = np.array(sorted(missing))
+        for row, frame in decode(video, indices_F[rows]):
+            convert(frame, rgb_FHW3[rows[row]])
+            missing.discard(int(rows[row]))
+        if not missing:
+            return rgb_FHW3
+    first = info.pts_seconds[indices_F[min(missing)]]
+    raise DecodeError(
+        f"{video.path}: {len(missing)} of {len(indices_F)} pictures cannot be decoded, "
+        f"the first at {first:.3f} s."
+    )
 
 
-def _decode_by_time(video: VideoFile, indices_F: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
+def _ways(video: VideoFile) -> list[Way]:
+    """Return how to decode, the fastest way first.
+
+    Decoding from the file's begin helps where keyframes are none: with "intra refresh" a picture
+    is whole only some frames after the one that is marked.
+    """
+    return [_decode_needed, _decode_from_begin] if video.table.timed else [_decode_by_count]
+
+
+def _decode_needed(video: VideoFile, indices_F: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
     """Yield (row, frame), decoding only the packets that the wanted frames need."""
     table = video.table
     wanted = set(table.packet[indices_F].tolist())
@@ -80,6 +90,15 @@ def _decode_by_time(video: VideoFile, indices_F: NDArray[np.int64]) -> Iterator[
     with explained(video.path, "cannot decode the last pictures"):
         frames = context.decode(None)
     yield from ((row_of[f.pts], f) for f in frames if f.pts in row_of)
+
+
+def _decode_from_begin(video: VideoFile, indices_F: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
+    """Yield (row, frame), decoding everything up to the last wanted frame."""
+    row_of = {int(pts): row for row, pts in enumerate(video.table.pts[indices_F])}
+    last = int(video.table.packet[indices_F].max())
+    for frame in video.decode(0, last):
+        if frame.pts in row_of:
+            yield row_of[frame.pts], frame
 
 
 def _decode_by_count(video: VideoFile, indices_F: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:

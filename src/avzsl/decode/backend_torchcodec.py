@@ -49,7 +49,13 @@ def read(
         reason = str(error).strip().splitlines()[0]
         raise DecodeError(f"{video.path}: torchcodec cannot decode it: {reason}") from error
     expected_F = table.pts[indices_F] * float(table.time_base)
-    if not np.allclose(batch.pts_seconds.numpy(), expected_F, rtol=0, atol=1e-3):
+    if not np.allclose(batch.pts_seconds.cpu().numpy(), expected_F, rtol=0, atol=1e-3):
         raise DecodeError(f"{video.path}: torchcodec gives frames of other times than asked for.")
     rgb_FHW3: NDArray[np.uint8] = batch.data.cpu().numpy()
+    expected = (len(indices_F), video.info.height, video.info.width, 3)
+    if rgb_FHW3.shape != expected:
+        raise DecodeError(
+            f"{video.path}: torchcodec gives {rgb_FHW3.shape}, expected {expected}. "
+            "Use decoder: pyav."
+        )
     return rgb_FHW3

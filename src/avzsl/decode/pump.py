@@ -160,6 +160,7 @@ class Pump:
         finally:
             for worker in self._workers:
                 worker.kill()
+            self._workers.clear()
             with self._changed:
                 self._changed.notify_all()
 

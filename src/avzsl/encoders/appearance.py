@@ -28,6 +28,10 @@ CELLS = 4
 """Rows and columns of cells with an orientation histogram each."""
 EDGE_ORDERS = 8
 """Highest order of the series of edge directions: the highest symmetry that is looked for."""
+COLOUR_VALUES = 2 * HUES + 11
+"""Length of ``colour_descriptor``."""
+CELL_VALUES = CELLS * CELLS * ORIENTATIONS
+"""Length of ``orientation_cells``."""
 FAINT = 1e-4
 """Squared contrast that counts as none: 1 % of the range from black to white."""
 
@@ -85,7 +89,7 @@ def _median(channel_GSS: Tensor) -> Tensor:
 
 
 def colour_descriptor(channels: Channels, salience_GSS: Tensor) -> Tensor:
-    """Return histograms of hue and moments of colour, [G, 2 * HUES + 11].
+    """Return histograms of hue and moments of colour, [G, COLOUR_VALUES].
 
     One histogram of all colour, one of what stands out; square roots, so that an inner product is
     the Bhattacharyya coefficient. Then mean and spread of the three channels, their mean in what
@@ -180,7 +184,7 @@ def find_edges(channels: Sequence[Tensor]) -> Edges:
 
 
 def orientation_cells(edges: Edges) -> Tensor:
-    """Return histograms of edge orientation in cells, [G, CELLS * CELLS * ORIENTATIONS].
+    """Return histograms of edge orientation in cells, [G, CELL_VALUES].
 
     Histograms of oriented gradients (Dalal and Triggs, 2005) on a coarse grid; square roots,
     normalised over the whole picture. Orientations have a half circle: only even orders count.

@@ -1,7 +1,8 @@
 """Descriptors of change: where what stands out is, how it turns, grows and moves.
 
-Shapes: B windows, f pictures of a window, G = B f pictures, N = B (f - 1) pairs of pictures,
-S side, O orders of a series, X values of a picture.
+Shapes: G pictures, S side, C side of a coarse copy, P = 3 C C differences of two coarse copies,
+B windows, f pictures of a window, N = B (f - 1) pairs of pictures, O orders of a series, X values
+of a picture.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ COARSE = 20
 """Side of the pictures on which motion is estimated: a step of one pixel is 5 % of the picture."""
 MASS_VALUES = 10
 """Length of ``mass_descriptor``."""
-FLOW_VALUES = 6
-"""Parameters of an affine motion."""
+CHANGE_VALUES = CELLS * CELLS + 1
+"""Length of ``change_map``."""
+FLOW_VALUES = 3 * 6
+"""Length of ``affine_motion``: three statistics of six parameters."""
 
 
 def mass_descriptor(salience_GSS: Tensor) -> Tensor:
@@ -94,21 +97,30 @@ def turning(series_BfO: Tensor) -> Tensor:
     return torch.cat([held_BO / energy_BO, following_BO / energy_BO], dim=1)
 
 
-def change_map(light_BfSS: Tensor) -> Tensor:
-    """Return how much the brightness changes in each cell, [B, CELLS * CELLS + 1].
+def coarse_copy(channels: Channels, salience_GSS: Tensor) -> Tensor:
+    """Return the three channels and the salience on a coarse grid, [G, 4, C, C]."""
+    import torch
+    from torch.nn import functional
+
+    stack_G4SS = torch.stack([*channels, salience_GSS], dim=1)
+    return functional.adaptive_avg_pool2d(stack_G4SS, COARSE)
+
+
+def change_map(light_BfCC: Tensor) -> Tensor:
+    """Return how much the brightness changes in each cell, [B, CHANGE_VALUES].
 
     The last value is the mean signed change: does the picture grow brighter or darker?
     """
     import torch
     from torch.nn import functional
 
-    step = light_BfSS[:, 1:] - light_BfSS[:, :-1]
+    step = light_BfCC[:, 1:] - light_BfCC[:, :-1]
     cells = functional.adaptive_avg_pool2d(step.abs().mean(1, keepdim=True), CELLS).flatten(1)
     return torch.cat([2 * cells.sqrt(), 10 * step.mean((1, 2, 3))[:, None]], dim=1)
 
 
-def affine_motion(channels: Channels, salience_GSS: Tensor, *, frames: int) -> Tensor:
-    """Return statistics of the affine motion of what stands out, [B, 3 * FLOW_VALUES].
+def affine_motion(coarse_Bf4CC: Tensor) -> Tensor:
+    """Return statistics of the affine motion of what stands out, [B, FLOW_VALUES].
 
     From each picture to the next the motion is taken as affine, ``flow(p) = t + A p``, and fitted
     by least squares to the constancy of all three channels (Bergen et al., "Hierarchical
@@ -116,13 +128,13 @@ def affine_motion(channels: Channels, salience_GSS: Tensor, *, frames: int) -> T
     units of its radius. The six numbers are the translation in x and y, growth (divergence), turn
     (curl) and two shears, in coarse pixels; of each come mean absolute value, standard deviation
     and mean over the window.
+
+    Args:
+        coarse_Bf4CC: Windows of coarse copies of pictures.
     """
     import torch
-    from torch.nn import functional
 
-    stack_G4SS = torch.stack([*channels, salience_GSS], dim=1)
-    coarse = functional.adaptive_avg_pool2d(stack_G4SS, COARSE).unflatten(0, (-1, frames))
-    before, after = coarse[:, :-1].flatten(0, 1), coarse[:, 1:].flatten(0, 1)
+    before, after = (part.flatten(0, 1) for part in (coarse_Bf4CC[:, :-1], coarse_Bf4CC[:, 1:]))
     middle = (before + after) / 2
     weight = middle[:, 3:].square() + FAINT
     x, y = _places(weight)
@@ -131,13 +143,13 @@ def affine_motion(channels: Channels, salience_GSS: Tensor, *, frames: int) -> T
     # In float64: squares of small numbers, and no trace of the batch in the rounding.
     design_N6P = (torch.stack(terms, dim=1) * weight.sqrt()[:, None]).flatten(2).double()
     change_N1P = ((after - before)[:, :3] * weight.sqrt()).flatten(1).double()[:, None]
-    normal_N66 = (design_N6P[:, :, None] * design_N6P[:, None]).sum(3)
+    normal_N66 = design_N6P @ design_N6P.mT
     target_N6 = -(design_N6P * change_N1P).sum(2)
     # A little ridge: where there is no edge to hold on to, the answer is "no motion".
     ridge_N = 0.01 * normal_N66.diagonal(dim1=1, dim2=2).mean(1) + 1e-6
-    eye_66 = torch.eye(FLOW_VALUES, dtype=torch.float64, device=ridge_N.device)
+    eye_66 = torch.eye(6, dtype=torch.float64, device=ridge_N.device)
     flow_N6 = torch.linalg.solve(normal_N66 + ridge_N[:, None, None] * eye_66, target_N6)
-    flow_Bf6 = flow_N6.float().unflatten(0, (-1, frames - 1))
+    flow_Bf6 = flow_N6.float().unflatten(0, (len(coarse_Bf4CC), -1))
     flow_Bf6 = flow_Bf6 / (1 + flow_Bf6.abs())
     statistics = [flow_Bf6.abs().mean(1), flow_Bf6.std(1, correction=0), flow_Bf6.mean(1)]
     return torch.cat(statistics, dim=1)

@@ -12,7 +12,7 @@ modulation, D features.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,9 @@ class SignalAudioOptions:
     """Length of a window. 0.96 s holds one period of slow rhythms, and is VGGish's."""
     hop_seconds: Annotated[float, Field(gt=0, le=60)] = 0.48
     """From one window to the next: by half of it, no event falls between two windows only."""
+    short: Literal["fail", "pad"] = "fail"
+    """A sound shorter than a window: ``fail`` leaves it out as too short, as VGGish does, ``pad``
+    fills the window with silence."""
 
 
 @encoders.register("signal-audio")
@@ -90,9 +93,11 @@ class SignalAudio(AudioEncoder):
 
     @property
     def windows(self) -> AudioWindows:
-        """Full windows only; a shorter sound is too short."""
+        """Full windows; ``short`` says what becomes of a sound that has none."""
         return AudioWindows(
-            length_seconds=self.options.window_seconds, hop_seconds=self.options.hop_seconds
+            length_seconds=self.options.window_seconds,
+            hop_seconds=self.options.hop_seconds,
+            short=self.options.short,
         )
 
     def load(self, device: torch.device) -> None:

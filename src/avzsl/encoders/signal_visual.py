@@ -1,16 +1,17 @@
 """``signal-visual``: colour, gradient and motion descriptors of short windows; nothing is learned.
 
-Each picture is described by its colours, its edges and the mass of what stands out
-(``appearance.py``), each window by how these and the picture itself change (``motion.py``). All
-values are of the order of 1.
+Each picture of a clip is described once: its colours, its edges, the mass of what stands out
+(``appearance.py``) and a coarse copy of itself. Windows overlap and share these descriptions; a
+window is described by their means and by how they change (``motion.py``). All values are of the
+order of 1.
 
-Shapes: N windows of a clip, B windows of a batch, f pictures of a window, G = B f pictures, S side,
-D features.
+Shapes: F pictures of a clip, N windows of a clip, B windows of a batch, f pictures of a window,
+S side, C side of the coarse copy, X values of a picture, O orders of a series, D features.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,9 +26,19 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+PICTURES_AT_ONCE = 32
+"""Pictures described at a time: more would not stay in a CPU's cache."""
 
-PICTURES_IN_CACHE = 32
-"""Pictures that a CPU describes at a time."""
+PARTS = (
+    appearance.COLOUR_VALUES,
+    appearance.CELL_VALUES,
+    appearance.EDGE_ORDERS,
+    2 * appearance.EDGE_ORDERS,
+    motion.MASS_VALUES,
+    4 * motion.COARSE**2,
+)
+"""Lengths of the parts of a picture's description: colours, cells of orientations, edge series
+(magnitude), outline series (real and imaginary parts), mass, coarse copy."""
 
 
 @options
@@ -42,6 +53,9 @@ class SignalVisualOptions:
     """Length of a window; that of ``signal-audio``, so that the two lie on one grid."""
     hop_seconds: Annotated[float, Field(gt=0, le=60)] = 0.48
     """From one window to the next."""
+    short: Literal["pad", "fail"] = "pad"
+    """A clip shorter than a window: ``pad`` takes it as one window in which the last picture
+    stands still, ``fail`` leaves it out as too short."""
 
 
 @encoders.register("signal-visual")
@@ -65,19 +79,20 @@ class SignalVisual(VisualEncoder):
     @property
     def dim(self) -> int:
         """Length D of one feature vector."""
-        colour = 2 * appearance.HUES + 11
-        edges = appearance.CELLS**2 * appearance.ORIENTATIONS + 2 * appearance.EDGE_ORDERS
-        mass = 3 * motion.MASS_VALUES + 2 * appearance.EDGE_ORDERS
-        change = appearance.CELLS**2 + 1 + 3 * motion.FLOW_VALUES
-        return colour + edges + mass + change
+        colour, cells, edges, _, mass, _ = PARTS
+        turning = 3 * appearance.EDGE_ORDERS
+        return (
+            colour + cells + edges + turning + 3 * mass + motion.CHANGE_VALUES + motion.FLOW_VALUES
+        )
 
     @property
     def windows(self) -> VideoWindows:
-        """Full windows only; a shorter video is too short."""
+        """Full windows; ``short`` says what becomes of a clip that has none."""
         return VideoWindows(
             length_seconds=self.options.window_seconds,
             hop_seconds=self.options.hop_seconds,
             frames=self.options.frames,
+            short=self.options.short,
         )
 
     def load(self, device: torch.device) -> None:
@@ -85,48 +100,58 @@ class SignalVisual(VisualEncoder):
         self._device = device
 
     def preprocess(self, frames: Frames) -> Tensor:
-        """Return the windows [N, f, 3, S, S], uint8."""
+        """Return the windows [N, f, X] of described pictures."""
         import torch
 
         small_F3SS = letterbox(frames.rgb, size=self.options.size, device=self._device)
-        return small_F3SS[torch.from_numpy(frames.plan.rows).to(self._device)]
+        with torch.autocast(small_F3SS.device.type, enabled=False):
+            parts = [_describe_pictures(part) for part in small_F3SS.split(PICTURES_AT_ONCE)]
+        return torch.cat(parts)[torch.from_numpy(frames.plan.rows).to(self._device)]
 
     def encode(self, windows: Tensor) -> Tensor:
         """Return [B, D] float32."""
         import torch
 
         with torch.autocast(windows.device.type, enabled=False):
-            return torch.cat([_describe(part) for part in windows.split(self._chunk(windows))])
-
-    def _chunk(self, windows: Tensor) -> int:
-        """Return how many windows at a time: on a CPU as many as its cache holds."""
-        if windows.device.type != "cpu":
-            return len(windows) or 1
-        return max(1, PICTURES_IN_CACHE // windows.shape[1])
+            return _describe_windows(windows)
 
 
-def _describe(windows_Bf3SS: Tensor) -> Tensor:
+def _describe_pictures(rgb_F3SS: Tensor) -> Tensor:
+    """Return [F, X], the parts in the order of ``PARTS``."""
     import torch
 
-    frames = windows_Bf3SS.shape[1]
-
-    def by_window(values_G: Tensor) -> Tensor:
-        return values_G.unflatten(0, (-1, frames))
-
-    channels = appearance.opponent_channels(windows_Bf3SS.flatten(0, 1).float() / 255)
-    salience_GSS = appearance.salience(channels)
+    channels = appearance.opponent_channels(rgb_F3SS.float() / 255)
+    salience_FSS = appearance.salience(channels)
     edges = appearance.find_edges(channels)
-    outline_BfO = by_window(appearance.edge_harmonics(appearance.find_edges([salience_GSS])))
+    outline_FO = appearance.edge_harmonics(appearance.find_edges([salience_FSS]))
     return torch.cat(
         [
-            by_window(appearance.colour_descriptor(channels, salience_GSS)).mean(1),
-            by_window(appearance.orientation_cells(edges)).mean(1),
-            by_window(appearance.edge_harmonics(edges)).abs().mean(1),
+            appearance.colour_descriptor(channels, salience_FSS),
+            appearance.orientation_cells(edges),
+            appearance.edge_harmonics(edges).abs(),
+            torch.view_as_real(outline_FO).flatten(1),
+            motion.mass_descriptor(salience_FSS),
+            motion.coarse_copy(channels, salience_FSS).flatten(1),
+        ],
+        dim=1,
+    )
+
+
+def _describe_windows(windows_BfX: Tensor) -> Tensor:
+    """Return [B, D] from described pictures."""
+    import torch
+
+    *still, outline, mass_BfX, coarse = windows_BfX.split(PARTS, dim=2)
+    outline_BfO = torch.view_as_complex(outline.unflatten(2, (-1, 2)).contiguous())
+    coarse_Bf4CC = coarse.unflatten(2, (4, motion.COARSE, motion.COARSE))
+    return torch.cat(
+        [
+            *(part.mean(1) for part in still),
             outline_BfO.abs().mean(1),
-            motion.time_course(by_window(motion.mass_descriptor(salience_GSS))),
             motion.turning(outline_BfO),
-            motion.change_map(by_window(channels.light)),
-            motion.affine_motion(channels, salience_GSS, frames=frames),
+            motion.time_course(mass_BfX),
+            motion.change_map(coarse_Bf4CC[:, :, 0]),
+            motion.affine_motion(coarse_Bf4CC),
         ],
         dim=1,
     )

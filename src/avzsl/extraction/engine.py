@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def extract(
         settings: How to decode and batch.
         device: Where to preprocess and encode.
         reuse: Side copy of the shard: unchanged clips are taken from it, and it is renewed.
-        threads: Decoding processes where the settings name no number.
+        threads: What the job may use, decoding processes and torch together.
         lock_seconds: How long to wait for another process that writes the same shard.
 
     Raises:
@@ -94,8 +95,9 @@ def extract(
             dim=encoder.dim,
             decoders=(f"{choice.version} on {choice.device.partition(':')[0]}",),
         )
-        job = _Job(encoder, out, header, choice, settings, device, settings.workers or threads)
-        return job.run(clips, reuse)
+        job = _Job(encoder, out, header, choice, settings, device, threads)
+        with _torch_threads(settings.encoding_threads(threads)):
+            return job.run(clips, reuse)
 
 
 def _choose_decoder(
@@ -108,6 +110,17 @@ def _choose_decoder(
     return choice
 
 
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads; more than are free cost it half its speed."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @dataclass(frozen=True)
 class _Job:
     """One shard in the making."""
@@ -118,7 +131,7 @@ class _Job:
     choice: DecoderChoice
     settings: ExtractionSettings
     device: torch.device
-    workers: int
+    threads: int
     timings: Timings = field(default_factory=Timings)
 
     def run(self, clips: Sequence[ClipRef], reuse: Path | None) -> ExtractionReport:
@@ -174,7 +187,7 @@ class _Job:
         ahead = DecodeAhead(
             todo,
             task,
-            workers=self.workers,
+            workers=settings.decoding_processes(self.threads),
             timeout_seconds=settings.timeout_seconds,
             ahead_bytes=settings.ahead_megabytes * 2**20,
         )

@@ -21,7 +21,8 @@ class ExtractionSettings:
     """What decodes pictures: ``auto`` (the best that is installed), ``torchcodec``, ``pyav`` or
     ``decord``."""
     workers: Annotated[int, Field(ge=1)] | None = None
-    """Processes that decode ahead of the encoder; null means as many as the job has threads."""
+    """Processes that decode ahead of the encoder; the job's other threads encode. null means all
+    threads but one: right for a GPU and small encoders, too many for a large network on the CPU."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
     """Seconds after which the decoding of one clip is given up; the clip becomes a failure."""
     batch_windows: Annotated[int, Field(ge=1)] | None = None
@@ -38,3 +39,11 @@ class ExtractionSettings:
         if self.batch_windows is not None:
             return self.batch_windows
         return CPU_BATCH_WINDOWS if device_type == "cpu" else GPU_BATCH_WINDOWS
+
+    def decoding_processes(self, threads: int) -> int:
+        """Return how many processes decode for a job that may use so many threads."""
+        return max(1, threads - 1) if self.workers is None else self.workers
+
+    def encoding_threads(self, threads: int) -> int:
+        """Return how many threads of the CPU encode: those that decoding leaves, at least one."""
+        return max(1, threads - self.decoding_processes(threads))

@@ -1,7 +1,7 @@
 """The contract of a method, and the registry of all methods.
 
 A method is one file that registers one ``nn.Module``. It knows no files, devices, optimisers or
-command lines.
+command lines, and draws random numbers from torch alone: a resumed training restores no others.
 
 Shapes: B clips, K candidate classes; T audio and U visual tokens (padded); A, V, W sizes of an
 audio feature, a visual feature and a class embedding.

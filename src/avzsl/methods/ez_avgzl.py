@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from avzsl.losses.contrastive import contrastive_alignment
 from avzsl.methods.base import Batch, Dims, Method, MethodOptions, Training, methods
@@ -37,6 +37,9 @@ class EzAvgzlOptions(FusionOptions):
     """Which class embeddings; ``original`` is the paper's ablation without optimising (Table 4)."""
     training: Training = Training(learning_rate=1e-4, weight_decay=1e-5, batch_size=64, epochs=50)
     """How the method is fitted."""
+    final_norm: bool = True
+    """Whether the fused tokens are normalised before the similarity. TCaF's transformer has no
+    such layer, but batch normalisation follows there."""
     similarity: Literal["cross-attention", "cosine", "linear", "mlp"] = "cross-attention"
     """How a clip is compared with a class (Table 6)."""
     readout: Readout = "attended"
@@ -64,11 +67,13 @@ class EzAvgzl(Method):
         self.candidates = options.candidates
         self.temperature = options.temperature
         self.fusion = FusionTransformer(options, dims)
+        self.norm = nn.LayerNorm(options.width) if options.final_norm else nn.Identity()
         self.similarity = _make_similarity(options, dims.text)
 
     def forward(self, batch: Batch, classes_KW: Tensor) -> Tensor:
         """Return scores_BK; a higher score is a likelier class."""
         tokens_ND, layout = self.fusion(batch)
+        tokens_ND = self.norm(tokens_ND)
         scores_BK: Tensor = self.similarity(tokens_ND, layout, classes_KW) / self.temperature
         return scores_BK
 

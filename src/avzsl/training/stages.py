@@ -23,7 +23,7 @@ from avzsl.methods.base import Dims, Method, methods
 from avzsl.metrics.calibration import calibrate
 from avzsl.options import as_dict, from_dict
 from avzsl.provenance import digest, origin
-from avzsl.seeding import seed_everything
+from avzsl.seeding import seed_torch
 from avzsl.training.checkpoint import ResumeFile, TrainedModel, save_model
 from avzsl.training.clips import judging_clips, training_clips, vectors_of
 from avzsl.training.feeding import Feeder, Preparation
@@ -128,7 +128,7 @@ class _Run:
         self._stage = stage
         fit = Preparation.fit(self._features, rows) if self._protocol.standardise else None
         self._preparation = fit
-        seed_everything(self._seed)
+        seed_torch(self._seed)
         self._fit = Fit(
             self._make_method(),
             self._feeder(self._seen),

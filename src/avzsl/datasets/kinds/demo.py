@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from avzsl.datasets.demo_plan import DemoClip, DemoOptions, demo_plan
+from avzsl.datasets.demo_plan import DAMAGES, DemoClip, DemoOptions, demo_plan
 from avzsl.datasets.kinds.base import DatasetKind, DatasetOptions, dataset_kinds
 from avzsl.datasets.manifest import ManifestRow, check_rows
 from avzsl.datasets.splits import Role, Split, assign_subsets
@@ -58,7 +58,7 @@ class DemoDataset(DatasetKind):
                     ),
                     class_name=clip.class_name,
                     subset=subsets[clip.video_id],
-                    note=f"damaged on purpose: {clip.damage}" if clip.damage else "",
+                    note=f"damaged on purpose: {DAMAGES[clip.damage]}" if clip.damage else "",
                 )
                 for clip in self.plan
             ],
