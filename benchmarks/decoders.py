@@ -113,12 +113,12 @@ def make_clip(folder: Path, size: str, rate: int, bit_rate: int) -> Path:
 
 def tasks(seconds: float, rate: float) -> dict[str, VideoWindows]:
     """Windows of the encoders that stand for many: sparse pictures, and all of them."""
-    whole = {"length_seconds": seconds - 0.01, "hop_seconds": seconds}
+    whole = functools.partial(VideoWindows, length_seconds=seconds - 0.01, hop_seconds=seconds)
     return {
-        "8 pictures": VideoWindows(**whole, frames=8),
-        "16 pictures": VideoWindows(**whole, frames=16),
+        "8 pictures": whole(frames=8),
+        "16 pictures": whole(frames=16),
         "16 in the last 2 s": VideoWindows(length_seconds=1.9, hop_seconds=1.9, frames=16),
-        "all pictures": VideoWindows(**whole, frames=round(seconds * rate)),
+        "all pictures": whole(frames=round(seconds * rate)),
     }
 
 

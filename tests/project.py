@@ -67,7 +67,7 @@ class Project:
 
     def write_config(self, config: dict) -> None:
         """Write config.yaml."""
-        (self.path / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        (self.path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
     def copy(self, path: Path) -> Project:
         """Return a copy with everything computed so far; links and times are kept."""

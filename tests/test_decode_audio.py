@@ -89,6 +89,31 @@ def test_every_kind_of_sample_is_scaled_to_one(tmp_path, codec, atol):
     np.testing.assert_allclose(read_audio(str(path)).samples, sound, atol=atol)
 
 
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le", "flac"])
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "7.1"])
+def test_every_number_of_channels(tmp_path, codec, layout):
+    path = tmp_path / "a.mkv"
+    channels = av.AudioLayout(layout).nb_channels
+    sound = np.concatenate([sine(0.512, hertz=200.0 * (c + 1)) for c in range(channels)])
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=SOUND_RATE, layout=layout)
+        resampler = av.AudioResampler(stream.codec_context.format, layout, SOUND_RATE)
+        for begin in range(0, sound.shape[1], 1024):
+            part = np.ascontiguousarray(sound[:, begin : begin + 1024])
+            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
+            frame.sample_rate, frame.pts = SOUND_RATE, begin
+            for ready in resampler.resample(frame):
+                container.mux(stream.encode(ready))
+        container.mux(stream.encode(None))
+    samples = read_audio(str(path)).samples
+    assert samples.shape[0] == channels
+    if codec != "aac":
+        np.testing.assert_allclose(samples, sound, atol=1e-4)
+    elif channels < 6:  # the bass channel of AAC keeps no tones
+        peak = np.abs(np.fft.rfft(samples[:, 2048:6048])).argmax(axis=1) * SOUND_RATE / 4000
+        np.testing.assert_allclose(peak, 200.0 * np.arange(1, channels + 1), atol=8)
+
+
 def test_the_encoders_padding_is_taken_off(files):
     """AAC codes frames of 1024 samples: 32000 samples fill 31.25 of them."""
     info = probe(str(files["mp4"])).audio

@@ -10,11 +10,13 @@ import pytest
 from decode_clips import remux, write_video
 
 from avzsl.decode import backend_pyav
+from avzsl.decode.ahead import DecodeAhead, DecodeTask
 from avzsl.decode.choice import choose_decoder
 from avzsl.decode.errors import DecodeError
 from avzsl.decode.sampling import VideoWindows
 from avzsl.decode.video import read_frames
 from avzsl.decode.videofile import VideoFile
+from avzsl.types import ClipRef
 
 EVERY = ["a.mp4", "a.mkv", "hevc.mp4", "ten-bit.mp4", "odd.mp4", "turned.mp4", "edit.mp4"]
 EVERY += ["late.mkv", "vfr.mkv", "a.avi"]
@@ -82,6 +84,21 @@ def test_torchcodec_equals_pyav_and_uses_its_ffmpeg(folder):
     if choice.library_path:
         assert len(loaded) == 1, "PyAV and torchcodec share one FFmpeg"
         assert "av.libs" in loaded[0]
+
+
+def test_workers_find_ffmpeg_for_torchcodec(folder):
+    try:
+        choice = choose_decoder("torchcodec", "cpu")
+    except ValueError as error:
+        pytest.skip(str(error))
+    clips = [ClipRef(video_id=name, path=str(folder / name)) for name in ("a.mp4", "a.avi")]
+    rgb = {}
+    for decoder in (choice, choose_decoder("pyav", "cpu")):
+        task = DecodeTask(modality="visual", windows=WINDOWS, decoder=decoder)
+        with DecodeAhead(clips, task, workers=1, timeout_seconds=60, ahead_bytes=0) as ahead:
+            rgb[decoder.name] = [decoded.payload.rgb for decoded in ahead]
+    for one, other in zip(rgb["torchcodec"], rgb["pyav"], strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_decord_equals_pyav_where_it_can(folder):

@@ -106,6 +106,18 @@ def test_of_equal_plateaus_the_widest_wins_and_then_the_one_nearest_to_zero():
     assert calibrate(narrow, labels, seen).bias == -1.0
 
 
+def test_a_single_bias_can_be_better_than_all_on_either_side():
+    # At 0.5 both clips tie: one tie goes to the seen, the other to the unseen class, both rightly.
+    seen = np.array([True, False, False, True])
+    scores = np.array([[1.0, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 1.0]])
+    labels = np.array([0, 2])
+    found = calibrate(scores, labels, seen)
+    assert found.bias == 0.5
+    assert found.metrics.hm == 100.0
+    assert found.curve.bias.tolist() == [-0.5, 0.5, 1.5]
+    assert found.curve.hm.tolist() == [0.0, 100.0, 0.0]
+
+
 def test_grid_calibration_takes_the_smallest_best_value():
     found = calibrate(SCORES / 2, LABELS, SEEN, search="grid")
     np.testing.assert_allclose(found.curve.bias, np.arange(16) * 0.2)

@@ -10,8 +10,10 @@ from avzsl.shards.feature_index import FeatureIndex
 
 pytestmark = pytest.mark.slow
 
-SEGMENTS = ((0.0, 3.0), (3.0, 6.0), (6.0, 9.0))
-"""Of every labelled clip of ten seconds, so that each class has clips to train and to test."""
+SEGMENTS = ((0.0, 2.0), (2.0, 4.0), (4.0, 6.0))
+"""Of every labelled clip, so that each class has clips to train and to test; all last longer."""
+DAMAGED = "odd/corrupted.mp4"
+"""Its pictures cannot be decoded; it has no sound."""
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +56,21 @@ def test_there_is_a_table_with_both_methods(finished):
     assert all(float(row["zsl_chance"]) == 50.0 for row in rows)
 
 
-def test_the_damaged_clip_alone_fails(finished, lines):
-    for encoder in ("signal-audio", "signal-visual"):
-        index = index_of(finished, encoder)
-        failed = {f.video_id: f.reason for f in index.failures() if not f.is_absence}
-        assert list(failed) == ["odd/corrupted.mp4"]
-        assert failed["odd/corrupted.mp4"]
+def test_the_damaged_clip_alone_fails(finished):
+    failed = {
+        encoder: {f.video_id: f.stage for f in index_of(finished, encoder).failures()}
+        for encoder in ("signal-audio", "signal-visual")
+    }
+    assert failed["signal-visual"].pop(DAMAGED) == "decode"
+    assert {stage for stages in failed.values() for stage in stages.values()} == {"no-stream"}
 
 
 def test_what_has_no_features_has_no_such_stream(finished, lines, media):
-    streams = {"signal-audio": "audio", "signal-visual": "video"}
-    for encoder, stream in streams.items():
-        index = index_of(finished, encoder)
-        absent = {f.video_id for f in index.failures() if f.is_absence}
-        known = {name: name for name, _ in lines if name != "odd/corrupted.mp4"}
-        without = {name for name in known if getattr(probe(str(media / name)), stream) is None}
-        assert absent == without
+    for encoder, stream in {"signal-audio": "audio", "signal-visual": "video"}.items():
+        absent = {f.video_id for f in index_of(finished, encoder).failures() if f.is_absence}
+        media_of = {name: probe(str(media / name)) for name, _ in lines if name != DAMAGED}
+        without = {name for name, info in media_of.items() if getattr(info, stream) is None}
+        assert absent - {DAMAGED} == without
 
 
 def test_segments_lie_where_they_were_asked_for(finished, lines):
@@ -77,11 +78,9 @@ def test_segments_lie_where_they_were_asked_for(finished, lines):
     for encoder in ("signal-audio", "signal-visual"):
         index = index_of(finished, encoder)
         ids = [f"{name}#{a:g}-{b:g}" for name in labelled for a, b in SEGMENTS]
-        present = [video_id for video_id in ids if video_id in index.video_ids]
-        assert len(present) >= len(ids) - 1
-        for _, times in index.read(present):
+        for _, times in index.read(ids):
             assert times.min() >= 0
-            assert times.max() <= 3.0 + 0.05
+            assert times.max() <= 2.0 + 0.05
 
 
 def test_a_rerun_does_nothing(finished):

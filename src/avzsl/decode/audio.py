@@ -139,17 +139,30 @@ class _Decoding:
             self._length = length
 
 
-_FULL_SCALE = {"u1": 1 << 7, "i2": 1 << 15, "i4": 1 << 31, "f4": 1, "f8": 1}
-"""What a sample of 1.0 is stored as, by NumPy's name of the type."""
+_KINDS: dict[str, tuple[type[np.generic], int]] = {
+    "u8": (np.uint8, 1 << 7),
+    "s16": (np.int16, 1 << 15),
+    "s32": (np.int32, 1 << 31),
+    "flt": (np.float32, 1),
+    "dbl": (np.float64, 1),
+}
+"""Type of a sample and what 1.0 is stored as, by FFmpeg's name without the "p" of "planar"."""
 
 
 def _as_float(frame: Any, path: str) -> NDArray[np.float32]:
-    """Return the [C, S] samples of a frame in [-1, 1]."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    kind = samples.dtype.str[1:]
-    if kind not in _FULL_SCALE:
+    """Return the [C, S] samples of a frame in [-1, 1].
+
+    PyAV's own ``to_ndarray`` takes one channel too many from a planar frame of eight and crashes.
+    """
+    name = frame.format.name.removesuffix("p")
+    if name not in _KINDS:
         raise DecodeError(f"{path}: samples of type {frame.format.name} are not supported.")
-    scaled: NDArray[np.float32] = samples.astype(np.float32) / np.float32(_FULL_SCALE[kind])
-    return scaled - np.float32(1) if kind == "u1" else scaled
+    kind, full_scale = _KINDS[name]
+    channels, count, planes = frame.layout.nb_channels, frame.samples, frame.planes
+    if frame.format.is_planar:
+        rows = [np.frombuffer(planes[channel], kind, count) for channel in range(channels)]
+        samples_CS = np.stack(rows)
+    else:
+        samples_CS = np.frombuffer(planes[0], kind, count * channels).reshape(count, channels).T
+    scaled_CS: NDArray[np.float32] = samples_CS.astype(np.float32) / np.float32(full_scale)
+    return scaled_CS - np.float32(1) if kind is np.uint8 else scaled_CS

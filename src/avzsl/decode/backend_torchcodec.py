@@ -6,6 +6,8 @@ FFmpeg's shared libraries on the loader's path; ``ffmpeg_links`` finds them.
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 
 import numpy as np
@@ -14,6 +16,8 @@ from torchcodec.decoders import VideoDecoder
 
 from avzsl.decode.errors import DecodeError
 from avzsl.decode.videofile import VideoFile
+
+_log = logging.getLogger(__name__)
 
 
 def read(
@@ -48,6 +52,8 @@ def read(
     except (RuntimeError, ValueError, IndexError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DecodeError(f"{video.path}: torchcodec cannot decode it: {reason}") from error
+    if device != "cpu" and decoder.cpu_fallback:
+        _say_once(f"{video.info.codec} is decoded on the CPU: {decoder.cpu_fallback}")
     expected_F = table.pts[indices_F] * float(table.time_base)
     if not np.allclose(batch.pts_seconds.cpu().numpy(), expected_F, rtol=0, atol=1e-3):
         raise DecodeError(f"{video.path}: torchcodec gives frames of other times than asked for.")
@@ -59,3 +65,9 @@ def read(
             "Use decoder: pyav."
         )
     return rgb_FHW3
+
+
+@functools.cache
+def _say_once(message: str) -> None:
+    """Warn of what slows down many clips, but once a process."""
+    _log.warning("%s", message)

@@ -41,3 +41,6 @@ def explained(path: str, doing: str) -> Iterator[None]:
         raise MemoryError(f"{path}: {doing}: out of memory.") from error
     except av.error.FFmpegError as error:
         raise DecodeError(f"{path}: {doing}: {error.strerror or error}.") from error
+    except IndexError as error:
+        # PyAV, when a stream turns up midway that the header does not name (MPEG-TS).
+        raise DecodeError(f"{path}: {doing}: its streams change midway.") from error
