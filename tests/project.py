@@ -67,7 +67,9 @@ class Project:
 
     def write_config(self, config: dict) -> None:
         """Write config.yaml."""
-        (self.path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+        (self.path / "config.yaml").write_text(
+            yaml.safe_dump(config, sort_keys=False), encoding="utf-8"
+        )
 
     def copy(self, path: Path) -> Project:
         """Return a copy with everything computed so far; links and times are kept."""
@@ -104,7 +106,8 @@ def jobs_in(printed: str) -> list[str]:
             for line in re.findall(r"^    wildcards: (.*)$", match[2], re.M)
             for pair in line.split(", ")
         )
-        names = [wildcards[key] for key in ("shard", "method", "seed") if key in wildcards]
+        keys = ("shard", "method", "seed")
+        names = [wildcards[key] for key in keys if key in wildcards]
         found.append(" ".join([match[1], *names]))
     return sorted(job for job in found if job != "all")
 

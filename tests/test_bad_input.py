@@ -1,9 +1,13 @@
 """What a user may get wrong: one clear line, exit code 1, and nothing computed is lost."""
 
 import shutil
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from project import TABLE, make_project
+
+from avzsl.datasets.demo_encode import encode_file
 
 pytestmark = pytest.mark.slow
 
@@ -88,11 +92,6 @@ def test_no_clip_can_be_decoded(tmp_path, finished):
 
 def test_no_clip_has_sound(tmp_path, finished):
     """Absences are no failures, but a dataset without any sound cannot go on."""
-    from avzsl.datasets.demo_encode import encode_file  # the demo's own encoder writes mute files
-
-    import numpy as np
-    from fractions import Fraction
-
     project = finished.copy(tmp_path / "project")
     shutil.rmtree(project.path / "results")
     pictures = np.random.default_rng(0).integers(0, 255, (30, 64, 64, 3), dtype=np.uint8)

@@ -231,6 +231,17 @@ def test_numbers_out_of_range_are_refused(keywords):
         ahead(["a"], **keywords)
 
 
+def test_clips_are_decoded_only_within_the_with_statement():
+    decoding = ahead(["a", "b"])
+    with pytest.raises(RuntimeError, match="within the `with` statement"):
+        next(iter(decoding))
+    with decoding:
+        results = iter(decoding)
+        next(results)
+    with pytest.raises(RuntimeError, match="within the `with` statement"):
+        next(results)
+
+
 def test_a_task_needs_the_windows_of_its_modality():
     with pytest.raises(ValueError, match="VideoWindows"):
         DecodeTask(modality="visual", windows=AUDIO, decoder=PYAV)

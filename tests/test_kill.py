@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from project import TABLE, environment, make_project
@@ -18,18 +19,14 @@ KILLS = 10
 def processes_of(command, folder):
     """Return ids of running ``avzsl`` jobs of one command below a folder."""
     found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            with open(f"/proc/{name}/cmdline", "rb") as file:
-                words = file.read().decode(errors="replace").split("\0")
-            if os.readlink(f"/proc/{name}/cwd") != str(folder):
-                continue
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            here = (process / "cwd").readlink() == folder
         except OSError:
             continue
-        if "avzsl" in words and command in words and "-m" in words[:4]:
-            found.append(int(name))
+        if here and "avzsl" in words[:4] and command in words:
+            found.append(int(process.name))
     return found
 
 
@@ -53,7 +50,7 @@ def run_and_kill(project, command, delay_seconds):
     return killed
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the jobs through /proc")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="finds the jobs through /proc")
 def test_killed_jobs_change_no_bit_of_the_table(tmp_path):
     undisturbed = make_project(tmp_path / "undisturbed")
     disturbed = undisturbed.copy(tmp_path / "disturbed")

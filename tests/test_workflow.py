@@ -19,12 +19,8 @@ VISUAL = ["extract_visual 0000", "extract_visual 0001"]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     project = make_project(tmp_path_factory.mktemp("finished") / "project")
-    assert project.jobs() == sorted(
-        ["manifest", "embed_classes", "optimise_classes", "index", "index", "table"]
-        + AUDIO
-        + VISUAL
-        + TRAIN
-    )
+    once = ["manifest", "embed_classes", "optimise_classes", "index", "index", "table"]
+    assert project.jobs() == sorted([*once, *AUDIO, *VISUAL, *TRAIN])
     return project
 
 

@@ -46,7 +46,7 @@ class Config:
     methods: dict[str, Plugin]
     features: dict[str, dict[str, str]]
     """Feature set -> {audio, visual, text} -> name in ``encoders``."""
-    sections: dict[str, dict[str, Any]]
+    sections: dict[str, Any]
     """All other sections by name."""
 
     def method_options(self, dataset: str, method: str) -> dict[str, Any]:
@@ -87,8 +87,10 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if nested else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = value
     return merged
 
 

@@ -60,6 +60,23 @@ class Plan:
         shards = members(self.rows(dataset), buckets)
         return {shard: members_id(rows) for shard, rows in shards.items() if rows}
 
+    def clips_id(self, dataset: str) -> str:
+        """Return the id of all clips of a dataset, whatever they are used for."""
+        return members_id(self.rows(dataset))
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables through which jobs learn what no id depends on."""
+        sections = self.config.sections
+        datasets = {
+            name: {"kind": plugin.kind, "options": plugin.options}
+            for name, plugin in self.config.datasets.items()
+        }
+        return {
+            "AVZSL_DEVICE": sections["device"],
+            "AVZSL_EXTRACTION": to_json(sections["extraction"]),
+            "AVZSL_DATASETS": to_json(datasets),
+        }
+
     def manifest_id(self, dataset: str) -> str:
         """Return the id of a dataset's manifest."""
         return manifest_id(self.rows(dataset))
@@ -90,7 +107,6 @@ class Plan:
         """Return the id of one training run, and of what is evaluated on it."""
         parts = self.config.features[features]
         plugin = self.method(dataset, method)
-        protocol = {k: v for k, v in self.config.sections["protocol"].items() if k != "seeds"}
         return digest(
             "run",
             self.features_id(dataset, parts["audio"]),
@@ -98,7 +114,7 @@ class Plan:
             self.classes_id(dataset, parts["text"], plugin.options["classes"]),
             split_id(self.rows(dataset)),
             [plugin.kind, plugin.revision, plugin.options],
-            protocol,
+            self.protocol,
             seed,
         )
 
@@ -116,6 +132,11 @@ class Plan:
         plugin = self.config.methods[method]
         options = self.config.method_options(dataset, method)
         return Plugin(plugin.name, plugin.kind, plugin.revision, plugin.modality, options)
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """Return what all runs share: the protocol without the list of seeds."""
+        return {k: v for k, v in self.config.sections["protocol"].items() if k != "seeds"}
 
     @property
     def seeds(self) -> Sequence[int]:

@@ -1,7 +1,5 @@
 rule embed_classes:
     """One vector per class name by a text encoder."""
-    input:
-        manifest=ancient("results/manifests/{dataset}.tsv"),
     output:
         "results/classes/{dataset}/{encoder}/original.h5",
     log:
@@ -22,11 +20,10 @@ rule embed_classes:
         options=lambda wc: options_of("encoders", wc.encoder),
         fingerprint=lambda wc: PLAN.fingerprint(wc.encoder),
         classes_id=lambda wc: PLAN.classes_id(wc.dataset, wc.encoder, "original"),
-        device=DEVICE,
     shell:
-        "python -m avzsl --log {log} classes embed {input.manifest} --kind {params.kind}"
+        "python -m avzsl --log {log} classes embed {wildcards.dataset} --kind {params.kind}"
         " --options {params.options:q} --fingerprint {params.fingerprint}"
-        " --classes-id {params.classes_id} --device {params.device} --out {output}"
+        " --classes-id {params.classes_id} --out {output}"
 
 
 rule optimise_classes:
@@ -44,7 +41,7 @@ rule optimise_classes:
         encoder=either(PLAN.encoders_of("text")),
     conda:
         "../../envs/learn.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4_000,
         runtime="4h",

@@ -1,6 +1,7 @@
 """What config.yaml comes to, and what every rule shares. No rules."""
 
 import glob
+import shlex
 import sys
 from pathlib import Path
 
@@ -27,8 +28,19 @@ METHODS = list(PLAN.config.methods)
 TABLES = [f"results/{d}_{f}.csv" for d in DATASETS for f in FEATURES]
 FIGURES = [f"results/figures/{d}_{f}/methods.png" for d in DATASETS for f in FEATURES]
 
-# Strict mode must be said again with a prefix; PYTHONPATH survives `--sdm conda`.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={workflow.basedir}/src; ")
+# The prefix says strict mode again, finds the package under `--sdm conda`, and hands over what
+# must not make a job run again when it changes.
+shell.prefix(
+    "set -euo pipefail; "
+    + " ".join(
+        f"export {name}={shlex.quote(value)};".replace("{", "{{").replace("}", "}}")
+        for name, value in {
+            "PYTHONPATH": f"{workflow.basedir}/src",
+            **PLAN.environment(),
+        }.items()
+    )
+    + " "
+)
 
 # `--cores 8` alone must never start eight models on one card.
 if "gpu" not in workflow.global_resources:
@@ -83,3 +95,35 @@ def set_aside_outdated_tables():
                 Path(f"results/{dataset}_{features}.csv"),
                 PLAN.table_id(dataset, features),
             )
+
+
+def demo_clips(wildcards):
+    """The demo's files are made here; other datasets are on disk already."""
+    made = PLAN.config.datasets[wildcards.dataset].kind == "demo"
+    return f"resources/{wildcards.dataset}/clips.tsv" if made else []
+
+
+def index_of(modality):
+    """The feature index that a run reads."""
+    encoder = encoder_of(modality)
+    return lambda wc: f"results/features/{wc.dataset}/{encoder(wc)}/index.h5"
+
+
+def features_id_of(modality):
+    encoder = encoder_of(modality)
+    return lambda wc: PLAN.features_id(wc.dataset, encoder(wc))
+
+
+def variant_of(wildcards):
+    return PLAN.method(wildcards.dataset, wildcards.method).options["classes"]
+
+
+def classes_of(wildcards):
+    """The class embeddings that a method uses, optimised or original."""
+    text = PLAN.config.features[wildcards.features]["text"]
+    return f"results/classes/{wildcards.dataset}/{text}/{variant_of(wildcards)}.h5"
+
+
+def classes_id_of(wildcards):
+    text = PLAN.config.features[wildcards.features]["text"]
+    return PLAN.classes_id(wildcards.dataset, text, variant_of(wildcards))

@@ -1,9 +1,3 @@
-def demo_clips(wildcards):
-    """The demo's files are made here; other datasets are on disk already."""
-    made = PLAN.config.datasets[wildcards.dataset].kind == "demo"
-    return f"resources/{wildcards.dataset}/clips.tsv" if made else []
-
-
 rule demo:
     """Generate the demo dataset: real encoded videos with sound; existing ones are kept."""
     output:
@@ -19,10 +13,9 @@ rule demo:
         mem_mb=1_000,
         runtime="30m",
     params:
-        options=lambda wc: options_of("datasets", wc.dataset),
-        manifest_id=lambda wc: PLAN.manifest_id(wc.dataset),
+        clips_id=lambda wc: PLAN.clips_id(wc.dataset),
     shell:
-        "python -m avzsl --log {log} demo {wildcards.dataset} --options {params.options:q}"
+        "python -m avzsl --log {log} demo {wildcards.dataset} --clips-id {params.clips_id}"
         " --threads {threads} --out {output}"
 
 
@@ -43,9 +36,7 @@ rule manifest:
         mem_mb=1_000,
         runtime="10m",
     params:
-        kind=lambda wc: PLAN.config.datasets[wc.dataset].kind,
-        options=lambda wc: options_of("datasets", wc.dataset),
         manifest_id=lambda wc: PLAN.manifest_id(wc.dataset),
     shell:
-        "python -m avzsl --log {log} manifest {wildcards.dataset} --kind {params.kind}"
-        " --options {params.options:q} --manifest-id {params.manifest_id} --out {output}"
+        "python -m avzsl --log {log} manifest {wildcards.dataset}"
+        " --manifest-id {params.manifest_id} --out {output}"

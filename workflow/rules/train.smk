@@ -1,33 +1,7 @@
-def index_of(modality):
-    """The feature index that a run reads."""
-    encoder = encoder_of(modality)
-    return lambda wc: f"results/features/{wc.dataset}/{encoder(wc)}/index.h5"
-
-
-def features_id_of(modality):
-    encoder = encoder_of(modality)
-    return lambda wc: PLAN.features_id(wc.dataset, encoder(wc))
-
-
-def variant_of(wildcards):
-    return PLAN.method(wildcards.dataset, wildcards.method).options["classes"]
-
-
-def classes_of(wildcards):
-    """The class embeddings that a method uses, optimised or original."""
-    text = PLAN.config.features[wildcards.features]["text"]
-    return f"results/classes/{wildcards.dataset}/{text}/{variant_of(wildcards)}.h5"
-
-
-def classes_id_of(wildcards):
-    text = PLAN.config.features[wildcards.features]["text"]
-    return PLAN.classes_id(wildcards.dataset, text, variant_of(wildcards))
-
-
 rule train:
     """Stage 1 chooses epoch and bias on validation; stage 2 trains on training + validation."""
     input:
-        manifest=ancient("results/manifests/{dataset}.tsv"),
+        manifest="results/manifests/{dataset}.tsv",
         audio=index_of("audio"),
         visual=index_of("visual"),
         classes=classes_of,
@@ -48,26 +22,25 @@ rule train:
     params:
         kind=lambda wc: PLAN.config.methods[wc.method].kind,
         options=lambda wc: to_json(PLAN.method(wc.dataset, wc.method).options),
-        protocol=to_json(PLAN.config.sections["protocol"]),
+        protocol=to_json(PLAN.protocol),
         audio_id=features_id_of("audio"),
         visual_id=features_id_of("visual"),
         classes_id=classes_id_of,
         run_id=lambda wc: PLAN.run_id(wc.dataset, wc.features, wc.method, int(wc.seed)),
-        device=DEVICE,
     shell:
         "python -m avzsl --log {log} train {params.kind} --options {params.options:q}"
         " --protocol {params.protocol:q} --seed {wildcards.seed}"
         " --manifest {input.manifest} --audio {input.audio} --audio-id {params.audio_id}"
         " --visual {input.visual} --visual-id {params.visual_id}"
         " --classes {input.classes} --classes-id {params.classes_id}"
-        " --run-id {params.run_id} --device {params.device} --threads {threads}"
+        " --run-id {params.run_id} --threads {threads}"
         " --history {output.history} --out {output.model}"
 
 
 rule evaluate:
     """Score a trained model on the test clips: S, U, HM, ZSL. The test is touched here alone."""
     input:
-        manifest=ancient("results/manifests/{dataset}.tsv"),
+        manifest="results/manifests/{dataset}.tsv",
         audio=index_of("audio"),
         visual=index_of("visual"),
         model="results/models/{dataset}/{features}/{method}/seed{seed}.pt",
@@ -88,10 +61,9 @@ rule evaluate:
         audio_id=features_id_of("audio"),
         visual_id=features_id_of("visual"),
         run_id=lambda wc: PLAN.run_id(wc.dataset, wc.features, wc.method, int(wc.seed)),
-        device=DEVICE,
     shell:
         "python -m avzsl --log {log} evaluate {input.model} --run-id {params.run_id}"
         " --name {wildcards.method}"
         " --manifest {input.manifest} --audio {input.audio} --audio-id {params.audio_id}"
         " --visual {input.visual} --visual-id {params.visual_id}"
-        " --device {params.device} --threads {threads} --out {output}"
+        " --threads {threads} --out {output}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +14,63 @@ if TYPE_CHECKING:
     import torch
 
     from avzsl.datasets.features import FeatureSet
+    from avzsl.datasets.kinds import DatasetKind
     from avzsl.encoders import Encoder
 
 _log = logging.getLogger(__name__)
 
 
+def from_environment(name: str) -> Any:
+    """Return the JSON in the variable ``AVZSL_<name>``, or an empty mapping.
+
+    The workflow hands over there what must not make a job run again when it changes: where models
+    run, how clips are decoded, and the definitions of datasets, whose lists of clips have ids.
+
+    Raises:
+        ValueError: If the variable holds something else.
+    """
+    text = os.environ.get(f"AVZSL_{name}", "{}")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"AVZSL_{name} must hold JSON, got {text!r} ({error}).") from None
+
+
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Add what names a dataset: the command lists its clips itself."""
+    parser.add_argument("dataset", help="name of the dataset in config.yaml")
+    parser.add_argument(
+        "--dataset-kind",
+        metavar="KIND",
+        help="see: avzsl list datasets (default: from AVZSL_DATASETS)",
+    )
+    parser.add_argument("--dataset-options", type=json.loads, default={}, metavar="JSON")
+
+
+def make_dataset(args: argparse.Namespace) -> DatasetKind:
+    """Return the dataset that ``add_dataset`` declared.
+
+    Raises:
+        ValueError: If neither the command line nor the environment defines it.
+    """
+    from avzsl.datasets.kinds import dataset_kinds
+
+    kind, options = args.dataset_kind, args.dataset_options
+    if kind is None:
+        known = from_environment("DATASETS")
+        if args.dataset not in known:
+            raise ValueError(f"Give --dataset-kind: {args.dataset!r} is not in AVZSL_DATASETS.")
+        kind, options = known[args.dataset]["kind"], known[args.dataset]["options"]
+    return dataset_kinds.get(kind)(args.dataset, options, Path.cwd())
+
+
 def add_compute(parser: argparse.ArgumentParser) -> None:
     """Add --device and --threads."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    parser.add_argument(
+        "--device",
+        default=os.environ.get("AVZSL_DEVICE", "auto"),
+        help="auto, cpu, cuda, cuda:1 (default: AVZSL_DEVICE or auto)",
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
 
 

@@ -1,6 +1,6 @@
 """Embed class names, or optimise class embeddings.
 
-example: avzsl classes embed demo.tsv --kind signal-text --out original.h5
+example: avzsl classes embed demo --dataset-kind demo --kind signal-text --out original.h5
 example: avzsl classes optimise original.h5 --out optimised.h5 --neighbours neighbours.csv
 """
 
@@ -11,7 +11,7 @@ import json
 import logging
 from pathlib import Path
 
-from avzsl.cli.arguments import add_compute, prepare_compute
+from avzsl.cli.arguments import add_compute, add_dataset, make_dataset, prepare_compute
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the two commands."""
     commands = parser.add_subparsers(dest="step", metavar="STEP", required=True)
     embed = commands.add_parser("embed", help="one vector per class name")
-    embed.add_argument("manifest", type=Path, help="from: avzsl manifest")
+    add_dataset(embed)
     embed.add_argument("--kind", required=True, help="text encoder, see: avzsl list encoders")
     embed.add_argument("--fingerprint", metavar="ID", help="refuse if the encoder has another one")
     optimise = commands.add_parser("optimise", help="move the embeddings apart (EZ-AVGZL)")
@@ -43,14 +43,14 @@ def _embed(args: argparse.Namespace) -> None:
     from avzsl.classes.embed import embed_classes
     from avzsl.classes.store import write_classes
     from avzsl.cli.arguments import make_encoder
-    from avzsl.datasets.manifest import class_names, read_manifest
+    from avzsl.datasets.manifest import class_names
     from avzsl.encoders import TextEncoder
 
     encoder = make_encoder(args.kind, args.options, args.fingerprint)
     if not isinstance(encoder, TextEncoder):
         raise ValueError(f"{args.kind} is an encoder of {encoder.modality}, not of text.")
     encoder.load(prepare_compute(args))
-    embeddings = embed_classes(class_names(read_manifest(args.manifest)), encoder)
+    embeddings = embed_classes(class_names(make_dataset(args).rows()), encoder)
     write_classes(args.out, embeddings, id=args.classes_id, options=args.options)
     _log.info("%d classes, %d dimensions", *embeddings.vectors.shape)
 

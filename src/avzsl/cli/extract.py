@@ -1,9 +1,10 @@
-"""Decode and encode the clips of one shard.
+r"""Decode and encode the clips of one shard.
 
 A clip that fails is a row in the shard's failures, with the reason. A killed command goes on
 where it was when it is started again.
 
-example: avzsl extract demo.tsv --shard 0000 --buckets 4 --kind signal-audio --out 0000.h5
+example: avzsl extract demo --dataset-kind demo --shard 0000 --buckets 4 --kind signal-audio \\
+    --out 0000.h5
 """
 
 from __future__ import annotations
@@ -13,23 +14,24 @@ import json
 import logging
 from pathlib import Path
 
-from avzsl.cli.arguments import add_compute, prepare_compute
+from avzsl.cli.arguments import add_compute, add_dataset, make_dataset, prepare_compute
 
 _log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("manifest", type=Path, help="from: avzsl manifest")
+    add_dataset(parser)
     parser.add_argument("--shard", required=True, metavar="NNNN", help="which shard")
     parser.add_argument("--buckets", type=int, required=True, metavar="N", help="of how many")
     parser.add_argument("--members-id", metavar="ID", help="refuse if the clips have another id")
-    parser.add_argument("--dataset", default="", help="name of the dataset, for messages")
     parser.add_argument("--encoder", default="", help="name of the encoder in config.yaml")
     parser.add_argument("--kind", required=True, help="see: avzsl list encoders")
     parser.add_argument("--options", type=json.loads, default={}, metavar="JSON")
     parser.add_argument("--fingerprint", metavar="ID", help="refuse if the encoder has another one")
-    parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON")
+    parser.add_argument(
+        "--settings", type=json.loads, metavar="JSON", help="default: AVZSL_EXTRACTION"
+    )
     add_compute(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="H5")
 
@@ -40,20 +42,24 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If files or code changed since the workflow was planned, or too many clips fail.
     """
-    from avzsl.cli.arguments import make_encoder
-    from avzsl.datasets.manifest import members, members_id, read_manifest
+    from avzsl.cli.arguments import from_environment, make_encoder
+    from avzsl.datasets.manifest import members, members_id
+    from avzsl.encoders import AudioEncoder, VisualEncoder
     from avzsl.extraction.engine import extract
     from avzsl.extraction.settings import ExtractionSettings
     from avzsl.options import from_dict
 
-    rows = members(read_manifest(args.manifest), args.buckets)[args.shard]
+    rows = members(make_dataset(args).rows(), args.buckets)[args.shard]
     found = members_id(rows)
     if args.members_id and found != args.members_id:
         raise ValueError(
             f"The clips of shard {args.shard} are not those that the workflow was planned with; "
             "files changed meanwhile. Run it again."
         )
+    settings = from_environment("EXTRACTION") if args.settings is None else args.settings
     encoder = make_encoder(args.kind, args.options, args.fingerprint)
+    if not isinstance(encoder, (AudioEncoder, VisualEncoder)):
+        raise ValueError(f"{args.kind} is an encoder of {encoder.modality}, not of clips.")
     device = prepare_compute(args)
     report = extract(
         [row.clip for row in rows],
@@ -62,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
         dataset=args.dataset,
         encoder_name=args.encoder or args.kind,
         members_id=found,
-        settings=from_dict(ExtractionSettings, args.settings),
+        settings=from_dict(ExtractionSettings, settings),
         device=device,
         threads=args.threads,
         reuse=args.out.parent / ".reuse" / args.out.name,

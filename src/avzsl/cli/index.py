@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--features-id", default="", metavar="ID", help="id to write into the index"
     )
-    parser.add_argument("--max-failure-rate", type=float, default=1.0, metavar="SHARE")
+    parser.add_argument(
+        "--max-failure-rate", type=float, metavar="SHARE", help="default: from AVZSL_EXTRACTION"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="H5")
 
 
@@ -33,15 +35,20 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If a shard is not of the encoder, no clip has features, or too many failed.
     """
+    from avzsl.cli.arguments import from_environment
+    from avzsl.extraction.settings import ExtractionSettings
+    from avzsl.options import from_dict
     from avzsl.shards.failures import describe_failures
     from avzsl.shards.index import write_index
 
+    settings = from_dict(ExtractionSettings, from_environment("EXTRACTION"))
+    rate = args.max_failure_rate
     report = write_index(
         args.shards,
         args.out,
         expected_fingerprint=args.fingerprint,
         features_id=args.features_id,
-        max_failure_rate=args.max_failure_rate,
+        max_failure_rate=settings.max_failure_rate if rate is None else rate,
         members_ids=args.members,
     )
     _log.info("%d clips, %d windows", report.clips, report.windows)

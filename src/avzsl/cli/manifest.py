@@ -1,23 +1,22 @@
 """List the clips of a dataset: file, segment, class, and what each is used for.
 
-example: avzsl manifest mine --kind folder --options '{"path": "videos"}' --out mine.tsv
+example: avzsl manifest mine --dataset-kind table --dataset-options '{"path": "c.csv"}' --out m.tsv
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from pathlib import Path
+
+from avzsl.cli.arguments import add_dataset, make_dataset
 
 _log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("dataset", help="name of the dataset in config.yaml")
-    parser.add_argument("--kind", required=True, help="kind of dataset, see: avzsl list datasets")
-    parser.add_argument("--options", type=json.loads, default={}, metavar="JSON")
+    add_dataset(parser)
     parser.add_argument("--manifest-id", metavar="ID", help="refuse if the clips have another id")
     parser.add_argument("--out", type=Path, required=True, metavar="TSV")
 
@@ -28,10 +27,9 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If the files changed since the workflow was planned.
     """
-    from avzsl.datasets.kinds import dataset_kinds
     from avzsl.datasets.manifest import count_subsets, manifest_id, write_manifest
 
-    rows = dataset_kinds.get(args.kind)(args.dataset, args.options, Path.cwd()).rows()
+    rows = make_dataset(args).rows()
     if args.manifest_id and manifest_id(rows) != args.manifest_id:
         raise ValueError(
             f"The clips of {args.dataset} changed after the workflow was planned. Run it again."

@@ -117,12 +117,10 @@ def _assign_class(ids: Sequence[str], role: Role, split: Split) -> dict[str, Sub
         return dict.fromkeys(ids, "test_unseen")
     tests = max(1, round(split.test_seen_share * len(ids)))
     vals = max(1, round(split.val_seen_share * len(ids))) if role == "seen" else 0
-    body: Subset = "train" if role == "seen" else "val_unseen"
-    return (
-        dict.fromkeys(ids[:tests], "test_seen")
-        | dict.fromkeys(ids[tests : tests + vals], "val_seen")
-        | dict.fromkeys(ids[tests + vals :], body)
-    )
+    subsets: dict[str, Subset] = dict.fromkeys(ids, "train" if role == "seen" else "val_unseen")
+    subsets |= dict.fromkeys(ids[:tests], "test_seen")
+    subsets |= dict.fromkeys(ids[tests : tests + vals], "val_seen")
+    return subsets
 
 
 def _choose(

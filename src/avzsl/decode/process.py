@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import itertools
 import os
@@ -63,7 +64,9 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 env=_environment(library_path),
             )
-        self.connection.send_bytes(task)
+        # If it has ended already, ``receive`` will tell.
+        with contextlib.suppress(OSError):
+            self.connection.send_bytes(task)
 
     @property
     def memory_bytes(self) -> int:
@@ -119,7 +122,7 @@ class Worker:
             return "was killed, for it closed its socket but did not end"
         if code >= 0:
             return f"ended with exit code {code}"
-        name = signal.Signals(-code).name
+        name = next((s.name for s in signal.Signals if s == -code), f"signal {-code}")
         return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
     def kill(self) -> None:

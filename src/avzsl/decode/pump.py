@@ -123,8 +123,10 @@ class Pump:
         """Wait for the result of a clip; clips are taken in their order, each once.
 
         Raises:
-            RuntimeError: If the workers cannot work at all.
+            RuntimeError: If the workers cannot work at all, or were not started or are stopped.
         """
+        if self._stopped or self._thread.ident is None:
+            raise RuntimeError("Clips are decoded only within the `with` statement.")
         begin = time.perf_counter()
         with self._changed:
             self._wanted = number
