@@ -78,8 +78,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> list[ClipRef]
         ),
         (
             "signal-visual",
-            {"whole", "mute"},
-            {"short": "too-short", "zero": "decode", "cut": "decode"},
+            {"whole", "mute", "short"},
+            {"zero": "decode", "cut": "decode"},
         ),
     ],
 )

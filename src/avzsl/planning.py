@@ -120,18 +120,34 @@ class Plan:
 
     def table_id(self, dataset: str, features: str) -> str:
         """Return the id of a result table."""
-        runs = [
-            [method, self.run_id(dataset, features, method, seed)]
+        runs = self.run_ids(dataset, features)
+        return digest("table", TABLE_REVISION, list(self.config.methods), runs)
+
+    def run_ids(self, dataset: str, features: str) -> list[str]:
+        """Return the ids of all runs of a table, seed by seed of method by method."""
+        return [
+            self.run_id(dataset, features, method, seed)
             for method in self.config.methods
             for seed in self.seeds
         ]
-        return digest("table", TABLE_REVISION, runs)
 
     def method(self, dataset: str, method: str) -> Plugin:
         """Return a method with its options for a dataset."""
         plugin = self.config.methods[method]
         options = self.config.method_options(dataset, method)
         return Plugin(plugin.name, plugin.kind, plugin.revision, plugin.modality, options)
+
+    @property
+    def gpus_per_job(self) -> int:
+        """Return how many GPUs a job that runs a model asks for, 0 or 1.
+
+        With ``device: auto`` the machine that plans is looked at; the login node of a cluster need
+        not have a GPU, so the cluster's profile sets the resource.
+        """
+        device = self.config.sections["device"]
+        if device == "auto":
+            return int(any(Path("/dev").glob("nvidia[0-9]*")))
+        return int(device.startswith("cuda"))
 
     @property
     def protocol(self) -> dict[str, Any]:

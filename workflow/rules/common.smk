@@ -1,6 +1,5 @@
 """What config.yaml comes to, and what every rule shares. No rules."""
 
-import glob
 import shlex
 import sys
 from pathlib import Path
@@ -46,11 +45,7 @@ shell.prefix(
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
-DEVICE = PLAN.config.sections["device"]
-HAS_GPU = DEVICE.startswith("cuda") or (
-    DEVICE == "auto" and bool(glob.glob("/dev/nvidia[0-9]*"))
-)
-GPU = 1 if HAS_GPU else 0
+GPU = PLAN.gpus_per_job
 
 
 def either(names):

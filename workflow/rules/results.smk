@@ -24,8 +24,10 @@ rule table:
         runtime="10m",
     params:
         table_id=lambda wc: PLAN.table_id(wc.dataset, wc.features),
+        run_ids=lambda wc: to_json(PLAN.run_ids(wc.dataset, wc.features)),
     shell:
         "python -m avzsl --log {log} table --table-id {params.table_id}"
+        " --run-ids {params.run_ids:q}"
         " --out {output} -- {input:q}"
 
 
@@ -54,8 +56,9 @@ rule figures:
         mem_mb=2_000,
         runtime="10m",
     params:
-        table_id=lambda wc: PLAN.table_id(wc.dataset, wc.features),
+        run_ids=lambda wc: to_json(PLAN.run_ids(wc.dataset, wc.features)),
     shell:
         "python -m avzsl --log {log} figures --evaluations {input.evaluations:q}"
+        " --run-ids {params.run_ids:q}"
         " --histories {input.histories:q} --methods {output.methods}"
         " --training {output.training} --confusion {output.confusion}"

@@ -6,12 +6,16 @@ example: avzsl table --out results/demo_signal.csv -- results/evaluations/demo/s
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("evaluations", type=Path, nargs="+", metavar="JSON")
+    parser.add_argument(
+        "--run-ids", type=json.loads, metavar="JSON", help="refuse evaluations of other runs"
+    )
     parser.add_argument("--table-id", default="", metavar="ID", help="id to write beside the table")
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")
 
@@ -21,6 +25,6 @@ def run(args: argparse.Namespace) -> None:
     from avzsl.report.collect import read_evaluations
     from avzsl.report.tables import as_text, result_rows, write_table
 
-    rows = result_rows(read_evaluations(args.evaluations))
+    rows = result_rows(read_evaluations(args.evaluations, args.run_ids))
     write_table(args.out, rows, table_id=args.table_id)
     print(as_text(rows, str(args.out)))

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 class Evaluation:
     """One run on the test clips; accuracies in percent. K candidate classes."""
 
+    run_id: str
+    """The id of everything that the run depends on."""
     method: str
     seed: int
     epoch: int
@@ -56,14 +58,30 @@ class History:
     """Harmonic mean on validation at each of them, in percent."""
 
 
-def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
+def read_evaluations(
+    paths: Sequence[Path], expected_run_ids: Sequence[str] | None = None
+) -> list[Evaluation]:
     """Read what ``avzsl evaluate`` wrote.
+
+    Args:
+        paths: The files.
+        expected_run_ids: The id that each must have; None takes any.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If it is something else.
+        ValueError: If it is something else, or of another run.
     """
-    return [_evaluation(path) for path in paths]
+    evaluations = [_evaluation(path) for path in paths]
+    if expected_run_ids is None:
+        return evaluations
+    for path, run, expected in zip(paths, evaluations, expected_run_ids, strict=True):
+        if run.run_id != expected:
+            raise ValueError(
+                f"{path} is of another run (found {run.run_id}, expected {expected}): features, "
+                "classes, method or protocol have changed since. Run: snakemake --forcerun "
+                "extract_audio extract_visual embed_classes"
+            )
+    return evaluations
 
 
 def _evaluation(path: Path) -> Evaluation:
