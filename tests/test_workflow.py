@@ -83,6 +83,17 @@ def test_a_new_split_extracts_nothing(project):
     assert project.jobs() == sorted(["manifest", "table", *TRAIN])
 
 
+def test_a_deleted_shard_is_made_again(project):
+    """The index is virtual: without its shards it holds nothing, though it is still there."""
+    (project.path / "results/features/mine/signal-visual/0001.h5").unlink()
+    (project.path / TABLE).unlink()
+    table = project.path / "results/evaluations/mine/signal/devise/seed0.json"
+    before = table.read_bytes()
+    table.unlink()
+    assert project.jobs() == sorted(["extract_visual 0001", "index", "table", *TRAIN])
+    assert table.read_bytes() == before
+
+
 def test_a_failure_after_a_change_is_planned_again_and_leaves_no_current_table(project):
     """An encoder changes and all its shards fail: the old table must not pass for the new one."""
     project.edit(encoders={"signal-visual": {"size": 48}}, extraction={"timeout_seconds": 0.001})

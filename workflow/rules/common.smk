@@ -104,6 +104,19 @@ def index_of(modality):
     return lambda wc: f"results/features/{wc.dataset}/{encoder(wc)}/index.h5"
 
 
+def shards_of(modality):
+    """The shards behind an index: it is virtual, so who reads it reads them."""
+    encoder = encoder_of(modality)
+    return lambda wc: shard_files(wc.dataset, encoder(wc))
+
+
+def shard_files(dataset, encoder):
+    return [
+        f"results/features/{dataset}/{encoder}/{shard}.h5"
+        for shard in PLAN.shards(dataset)
+    ]
+
+
 def features_id_of(modality):
     encoder = encoder_of(modality)
     return lambda wc: PLAN.features_id(wc.dataset, encoder(wc))

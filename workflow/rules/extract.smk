@@ -21,7 +21,7 @@ rule extract_audio:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4_000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime="2h",
     params:
         kind=lambda wc: PLAN.config.encoders[wc.encoder].kind,
         options=lambda wc: options_of("encoders", wc.encoder),
@@ -44,18 +44,13 @@ use rule extract_audio as extract_visual with:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 6_000 * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        runtime="4h",
 
 
 rule index:
     """Join the shards of one encoder; too many failures, or another encoder's shard, end here."""
     input:
-        lambda wc: expand(
-            "results/features/{dataset}/{encoder}/{shard}.h5",
-            dataset=wc.dataset,
-            encoder=wc.encoder,
-            shard=PLAN.shards(wc.dataset),
-        ),
+        lambda wc: shard_files(wc.dataset, wc.encoder),
     output:
         "results/features/{dataset}/{encoder}/index.h5",
     log:

@@ -4,6 +4,8 @@ rule train:
         manifest="results/manifests/{dataset}.tsv",
         audio=index_of("audio"),
         visual=index_of("visual"),
+        audio_shards=shards_of("audio"),
+        visual_shards=shards_of("visual"),
         classes=classes_of,
     output:
         model="results/models/{dataset}/{features}/{method}/seed{seed}.pt",
@@ -18,7 +20,7 @@ rule train:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 8_000 * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        runtime="4h",
     params:
         kind=lambda wc: PLAN.config.methods[wc.method].kind,
         options=lambda wc: to_json(PLAN.method(wc.dataset, wc.method).options),
@@ -43,6 +45,8 @@ rule evaluate:
         manifest="results/manifests/{dataset}.tsv",
         audio=index_of("audio"),
         visual=index_of("visual"),
+        audio_shards=shards_of("audio"),
+        visual_shards=shards_of("visual"),
         model="results/models/{dataset}/{features}/{method}/seed{seed}.pt",
     output:
         "results/evaluations/{dataset}/{features}/{method}/seed{seed}.json",
@@ -56,7 +60,7 @@ rule evaluate:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 8_000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime="1h",
     params:
         audio_id=features_id_of("audio"),
         visual_id=features_id_of("visual"),
