@@ -92,9 +92,10 @@ class Project:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a run: this interpreter's programs first, one thread."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    """Return the environment of a run: one thread, and no activated environment to lean on."""
+    bin_folder = str(Path(sys.executable).parent)
+    path = [part for part in os.environ["PATH"].split(os.pathsep) if part != bin_folder]
+    return {**os.environ, "PATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
 
 
 def jobs_in(printed: str) -> list[str]:

@@ -27,10 +27,18 @@ METHODS = list(PLAN.config.methods)
 TABLES = [f"results/{d}_{f}.csv" for d in DATASETS for f in FEATURES]
 FIGURES = [f"results/figures/{d}_{f}/methods.png" for d in DATASETS for f in FEATURES]
 
+# Jobs run with the Python that runs Snakemake, activated or not, unless conda brings its own.
+OWN_PYTHON = (
+    ""
+    if workflow.deployment_settings.deployment_method
+    else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+)
+
 # The prefix says strict mode again, finds the package under `--sdm conda`, and hands over what
 # must not make a job run again when it changes.
 shell.prefix(
     "set -euo pipefail; "
+    + OWN_PYTHON
     + " ".join(
         f"export {name}={shlex.quote(value)};".replace("{", "{{").replace("}", "}}")
         for name, value in {
