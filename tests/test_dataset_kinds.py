@@ -33,7 +33,7 @@ def write_table(path, lines, columns=("path", "class")):
 
 
 def table(root, **options):
-    return dataset_kinds.get("table")("mine", {"path": "clips.csv", **options}, root).rows()
+    return dataset_kinds.get("table")("mine", {"path": "clips.csv"} | options, root).rows()
 
 
 def folder(root, **options):
@@ -79,6 +79,19 @@ def test_an_empty_folder_is_refused(tmp_path, make, message):
     make_files(tmp_path, make)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         folder(tmp_path)
+
+
+def test_paths_start_from_the_table_from_a_folder_or_from_the_root(tmp_path):
+    make_files(tmp_path, [f"{folder}/{c}{i}.mp4" for folder in "xy" for c in "abcd" for i in "012"])
+    write_table(tmp_path / "x" / "clips.csv", [(f"{c}{i}.mp4", c) for c in "abcd" for i in "012"])
+    beside = table(tmp_path, path="x/clips.csv")
+    elsewhere = table(tmp_path, path="x/clips.csv", videos="y")
+    assert (beside[0].clip.path, elsewhere[0].clip.path) == ("x/a0.mp4", "y/a0.mp4")
+    lines = [(str(tmp_path / "y" / f"{c}{i}.mp4"), c) for c in "abcd" for i in "012"]
+    write_table(tmp_path / "x" / "clips.csv", lines)
+    absolute = table(tmp_path, path="x/clips.csv")
+    assert absolute[0].clip.path == str(tmp_path / "y" / "a0.mp4")
+    assert all(row.present for row in [*beside, *elsewhere, *absolute])
 
 
 def test_a_missing_file_is_a_row_with_a_note(odd_table):

@@ -86,10 +86,17 @@ class Plan:
         plugin = self.config.encoders[encoder]
         return encoder_fingerprint(plugin.kind, plugin.revision, plugin.options)
 
+    @functools.cache  # noqa: B019
+    def split_id(self, dataset: str) -> str:
+        """Return the id of which clip has which class and subset."""
+        return split_id(self.rows(dataset))
+
+    @functools.cache  # noqa: B019
     def features_id(self, dataset: str, encoder: str) -> str:
         """Return the id of all features of a dataset by one encoder."""
         return digest("features", self.fingerprint(encoder), self.shards(dataset))
 
+    @functools.cache  # noqa: B019
     def classes_id(self, dataset: str, encoder: str, variant: str) -> str:
         """Return the id of class embeddings.
 
@@ -112,7 +119,7 @@ class Plan:
             self.features_id(dataset, parts["audio"]),
             self.features_id(dataset, parts["visual"]),
             self.classes_id(dataset, parts["text"], plugin.options["classes"]),
-            split_id(self.rows(dataset)),
+            self.split_id(dataset),
             [plugin.kind, plugin.revision, plugin.options],
             self.protocol,
             seed,

@@ -57,6 +57,8 @@ def plot_methods(evaluations: Sequence[Evaluation], out: Path) -> None:
     axes.set_xlim(-0.55, len(METRICS) - 0.1)
     axes.set_xticks(range(len(METRICS)), [LABELS[metric] for metric in METRICS])
     axes.set_ylabel("mean class accuracy (%)")
+    axes.set_ylim(0, 112)  # room for the numbers above full bars
+    axes.set_yticks(range(0, 101, 20))
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=min(4, len(groups)), frameon=False)
     _save(figure, out)
@@ -81,7 +83,7 @@ def plot_training(histories: Sequence[History], out: Path) -> None:
             )
         _label(left, f"{method}: training loss, stage 1", "loss")
         _label(right, f"{method}: validation (dot: chosen epoch)", "HM (%)")
-        right.set_ylim(0, None)
+        right.set_ylim(0, 104)
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False)
     _save(figure, out)

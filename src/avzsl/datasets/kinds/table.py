@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 from collections import defaultdict
 from pathlib import Path
 
@@ -55,6 +56,17 @@ class TableDataset(DatasetKind):
             )
         return check_rows(self._as_given(lines, clips), self.name)
 
+    @functools.cached_property
+    def _folder(self) -> str:
+        """What stands before the paths of the table; text, since a Path for each clip is slow."""
+        folder = Path(self.options.path).parent
+        if self.options.videos is not None:
+            folder = Path(self.options.videos)
+        return "" if folder == Path() else f"{folder}/"
+
+    def _path(self, path: str) -> str:
+        return path if path.startswith("/") else self._folder + path
+
     def _read(self) -> list[dict[str, str]]:
         path = self.root / self.options.path
         if not path.is_file():
@@ -73,16 +85,13 @@ class TableDataset(DatasetKind):
         return lines
 
     def _clip(self, line: dict[str, str], number: int) -> ClipRef:
-        folder = self.options.videos
-        if folder is None:
-            folder = str(Path(self.options.path).parent)
         where = f"{self.where}: line {number} of {self.options.path}"
         start, end = (_seconds(line.get(key), key, where) for key in COLUMNS[2:4])
         video_id = line.get("id") or line["path"]
         if not line.get("id") and (start is not None or end is not None):
             video_id += f"#{start or 0:g}-{'' if end is None else f'{end:g}'}"
         try:
-            return clip_ref(video_id, str(Path(folder) / line["path"]), self.root, start, end)
+            return clip_ref(video_id, self._path(line["path"]), self.root, start, end)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
 
