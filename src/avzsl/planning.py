@@ -24,6 +24,7 @@ from avzsl.datasets.manifest import (
     split_id,
 )
 from avzsl.provenance import digest, encoder_fingerprint
+from avzsl.training.protocol import TRAINING_REVISION
 
 TABLE_REVISION = 1
 """Raised by hand whenever the code of evaluation or table changes what comes out."""
@@ -116,6 +117,7 @@ class Plan:
         plugin = self.method(dataset, method)
         return digest(
             "run",
+            TRAINING_REVISION,
             self.features_id(dataset, parts["audio"]),
             self.features_id(dataset, parts["visual"]),
             self.classes_id(dataset, parts["text"], plugin.options["classes"]),
