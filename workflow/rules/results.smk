@@ -11,7 +11,11 @@ rule table:
             "results/evaluations/{dataset}/{features}/{method}/seed{seed}.json",
         ),
     output:
-        "results/{dataset}_{features}.csv",
+        report(
+            "results/{dataset}_{features}.csv",
+            caption="../report/table.rst",
+            category="{dataset}",
+        ),
     log:
         "logs/table/{dataset}_{features}.log",
     benchmark:
@@ -42,9 +46,21 @@ rule figures:
             wc, "results/models/{dataset}/{features}/{method}/seed{seed}.csv"
         ),
     output:
-        methods="results/figures/{dataset}_{features}/methods.png",
-        training="results/figures/{dataset}_{features}/training.png",
-        confusion="results/figures/{dataset}_{features}/confusion.png",
+        methods=report(
+            "results/figures/{dataset}_{features}/methods.png",
+            caption="../report/methods.rst",
+            category="{dataset}",
+        ),
+        training=report(
+            "results/figures/{dataset}_{features}/training.png",
+            caption="../report/training.rst",
+            category="{dataset}",
+        ),
+        confusion=report(
+            "results/figures/{dataset}_{features}/confusion.png",
+            caption="../report/confusion.rst",
+            category="{dataset}",
+        ),
     log:
         "logs/figures/{dataset}_{features}.log",
     benchmark:

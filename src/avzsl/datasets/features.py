@@ -166,7 +166,7 @@ def _report_dropped(rows: Sequence[ManifestRow], kept: Sequence[ManifestRow]) ->
     if not kept:
         raise ValueError(
             f"None of the {len(rows)} clips has both audio and visual features; "
-            "see the failures in the feature indices with: avzsl inspect"
+            "see the failures in the feature indices with: avzsl show"
         )
     if len(kept) < len(rows):
         _log.info(
