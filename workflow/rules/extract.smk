@@ -4,7 +4,7 @@
 
 
 rule extract_audio:
-    """Decode the sound of one shard's clips and encode it."""
+    """Decode and encode one shard's clips: their sound, or their frames, each by a rule of its own."""
     input:
         demo_clips,
     output:
@@ -38,7 +38,7 @@ rule extract_audio:
 
 
 use rule extract_audio as extract_visual with:
-    # Decode the frames of one shard's clips and encode them.
+    # The same command; an encoder of pictures needs more memory and time.
     wildcard_constraints:
         encoder=either(PLAN.encoders_of("visual")),
     resources:
