@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Modality = Literal["audio", "visual", "text"]
 Subset = Literal["train", "val_seen", "val_unseen", "test_seen", "test_unseen"]
 
+_ONE_LINE = frozenset("\t\r\n")
+"""Characters that would end a field or a row of a manifest."""
+
 SUBSETS: tuple[Subset, ...] = ("train", "val_seen", "val_unseen", "test_seen", "test_unseen")
 """What a clip is used for; stage 2 trains on the first three (Mercea et al., CVPR 2022)."""
 
@@ -31,7 +34,7 @@ class ClipRef:
     """Changes when the content does (size and time of the file); ``missing`` without a file."""
 
     def __post_init__(self) -> None:
-        if not self.video_id or any(c in self.video_id for c in "\t\r\n"):
+        if not self.video_id or not _ONE_LINE.isdisjoint(self.video_id):
             raise ValueError(f"A video_id is text without tabs or newlines, got {self.video_id!r}.")
         start, end = self.start_seconds or 0.0, self.end_seconds
         if start < 0 or (end is not None and end <= start):

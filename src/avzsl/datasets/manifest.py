@@ -62,13 +62,13 @@ def check_rows(rows: Sequence[ManifestRow], dataset: str) -> list[ManifestRow]:
             f"datasets.{dataset}: every clip needs an id of its own, but {twice[0]!r} occurs more "
             f"than once ({len(twice)} such ids). Give the clips ids in a column 'id'."
         )
-    for row in rows:
-        if not row.class_name.strip() or any(c in row.class_name for c in "\t\r\n"):
+    for name in class_names(rows):
+        if not name.strip() or any(c in name for c in "\t\r\n"):
             raise ValueError(
-                f"datasets.{dataset}: clip {row.video_id!r} has the class {row.class_name!r}; "
-                "a class name needs text without tabs or newlines."
+                f"datasets.{dataset}: there is a class {name!r}; a class name needs text without "
+                "tabs or newlines."
             )
-    return sorted(rows, key=lambda row: row.video_id)
+    return sorted(rows, key=lambda row: row.clip.video_id)
 
 
 def class_names(rows: Sequence[ManifestRow]) -> list[str]:

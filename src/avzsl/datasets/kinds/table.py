@@ -86,7 +86,8 @@ class TableDataset(DatasetKind):
 
     def _clip(self, line: dict[str, str], number: int) -> ClipRef:
         where = f"{self.where}: line {number} of {self.options.path}"
-        start, end = (_seconds(line.get(key), key, where) for key in COLUMNS[2:4])
+        start = _seconds(line.get("start_seconds"), "start_seconds", where)
+        end = _seconds(line.get("end_seconds"), "end_seconds", where)
         video_id = line.get("id") or line["path"]
         if not line.get("id") and (start is not None or end is not None):
             video_id += f"#{start or 0:g}-{'' if end is None else f'{end:g}'}"
