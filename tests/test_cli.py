@@ -164,6 +164,33 @@ def test_an_hdf5_file_can_be_shown(tmp_path, capsys):
     assert "features" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["classes", "embed", "demo", "--kind", "signal-text", "--classes-id", "other"],
+        ["manifest", "demo", "--manifest-id", "other"],
+        ["demo", "demo", "--clips-id", "other"],
+        [
+            "extract",
+            "demo",
+            "--shard",
+            "0000",
+            "--buckets",
+            "1",
+            "--kind",
+            "signal-audio",
+            "--members-id",
+            "other",
+        ],
+    ],
+)
+def test_a_dataset_that_changed_after_planning_is_refused(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, "--dataset-kind", "demo", "--out", "out"]) == 1
+    assert "not those that the workflow was planned with" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_lists_and_plan(root, monkeypatch, capsys):
     monkeypatch.chdir(root)
     for what, name in (

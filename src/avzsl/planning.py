@@ -23,7 +23,7 @@ from avzsl.datasets.manifest import (
     members_id,
     split_id,
 )
-from avzsl.provenance import digest, encoder_fingerprint
+from avzsl.provenance import class_embeddings_id, digest, encoder_fingerprint
 from avzsl.training.protocol import TRAINING_REVISION
 
 TABLE_REVISION = 1
@@ -106,7 +106,8 @@ class Plan:
             encoder: The text encoder.
             variant: ``original`` or ``optimised``.
         """
-        original = digest("classes", self.fingerprint(encoder), class_names(self.rows(dataset)))
+        names = class_names(self.rows(dataset))
+        original = class_embeddings_id(self.fingerprint(encoder), names)
         if variant == "original":
             return original
         return digest("optimised", original, self.config.sections["classes"])

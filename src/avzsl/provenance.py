@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ def encoder_fingerprint(
 ) -> str:
     """Return the id of an encoder: code revision, every option, and content of its weights."""
     return digest("encoder", kind, revision, dict(options), weights_sha256)
+
+
+def class_embeddings_id(fingerprint: str, names: Sequence[str]) -> str:
+    """Return the id of class embeddings: the text encoder's fingerprint and the class names."""
+    return digest("classes", fingerprint, list(names))
 
 
 @functools.cache

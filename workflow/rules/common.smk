@@ -136,10 +136,10 @@ def variant_of(wildcards):
 
 def classes_of(wildcards):
     """The class embeddings that a method uses, optimised or original."""
-    text = PLAN.config.features[wildcards.features]["text"]
+    text = encoder_of("text")(wildcards)
     return f"results/classes/{wildcards.dataset}/{text}/{variant_of(wildcards)}.h5"
 
 
 def classes_id_of(wildcards):
-    text = PLAN.config.features[wildcards.features]["text"]
+    text = encoder_of("text")(wildcards)
     return PLAN.classes_id(wildcards.dataset, text, variant_of(wildcards))

@@ -64,6 +64,24 @@ def make_dataset(args: argparse.Namespace) -> DatasetKind:
     return dataset_kinds.get(kind)(args.dataset, options, Path.cwd())
 
 
+def check_planned(what: str, found: str, planned: str | None) -> None:
+    """Refuse to go on with other clips than those that the workflow was planned with.
+
+    Args:
+        what: The things that the id is of, for the message.
+        found: Their id now.
+        planned: Their id when Snakemake planned; None or empty takes any.
+
+    Raises:
+        ValueError: If the two differ.
+    """
+    if planned and found != planned:
+        raise ValueError(
+            f"{what} are not those that the workflow was planned with; files changed meanwhile. "
+            "Run it again."
+        )
+
+
 def add_compute(parser: argparse.ArgumentParser) -> None:
     """Add --device and --threads."""
     parser.add_argument(

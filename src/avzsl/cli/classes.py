@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     optimise.add_argument("--neighbours", type=Path, required=True, metavar="CSV")
     for command in (embed, optimise):
         command.add_argument("--options", type=json.loads, default={}, metavar="JSON")
-        command.add_argument("--classes-id", default="", metavar="ID", help="id to write")
+        command.add_argument("--classes-id", default="", metavar="ID", help="id of what is made")
         add_compute(command)
         command.add_argument("--out", type=Path, required=True, metavar="H5")
 
@@ -42,16 +42,20 @@ def run(args: argparse.Namespace) -> None:
 def _embed(args: argparse.Namespace) -> None:
     from avzsl.classes.embed import embed_classes
     from avzsl.classes.store import write_classes
-    from avzsl.cli.arguments import make_encoder
+    from avzsl.cli.arguments import check_planned, make_encoder
     from avzsl.datasets.manifest import class_names
     from avzsl.encoders import TextEncoder
+    from avzsl.provenance import class_embeddings_id
 
     encoder = make_encoder(args.kind, args.options, args.fingerprint)
     if not isinstance(encoder, TextEncoder):
         raise ValueError(f"{args.kind} is an encoder of {encoder.modality}, not of text.")
+    names = class_names(make_dataset(args).rows())
+    found = class_embeddings_id(encoder.fingerprint, names)
+    check_planned(f"The classes of {args.dataset}", found, args.classes_id)
     encoder.load(prepare_compute(args))
-    embeddings = embed_classes(class_names(make_dataset(args).rows()), encoder)
-    write_classes(args.out, embeddings, id=args.classes_id, options=args.options)
+    embeddings = embed_classes(names, encoder)
+    write_classes(args.out, embeddings, id=found, options=args.options)
     _log.info("%d classes, %d dimensions", *embeddings.vectors.shape)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from avzsl.cli.arguments import add_dataset, make_dataset
+from avzsl.cli.arguments import add_dataset, check_planned, make_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,6 @@ def run(args: argparse.Namespace) -> None:
     if not isinstance(dataset, DemoDataset):
         raise ValueError(f"{args.dataset} is a dataset of kind {dataset.kind}, not demo.")
     rows = dataset.rows()
-    if args.clips_id and members_id(rows) != args.clips_id:
-        raise ValueError(f"The clips of {args.dataset} are not those of the plan. Run it again.")
+    check_planned(f"The clips of {args.dataset}", members_id(rows), args.clips_id)
     write_demo(dataset.plan, args.out.parent, processes=args.threads)
     write_manifest(args.out, rows)

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If files or code changed since the workflow was planned, or too many clips fail.
     """
-    from avzsl.cli.arguments import from_environment, make_encoder
+    from avzsl.cli.arguments import check_planned, from_environment, make_encoder
     from avzsl.datasets.manifest import members, members_id
     from avzsl.encoders import AudioEncoder, VisualEncoder
     from avzsl.extraction.engine import extract
@@ -51,11 +51,7 @@ def run(args: argparse.Namespace) -> None:
 
     rows = members(make_dataset(args).rows(), args.buckets)[args.shard]
     found = members_id(rows)
-    if args.members_id and found != args.members_id:
-        raise ValueError(
-            f"The clips of shard {args.shard} are not those that the workflow was planned with; "
-            "files changed meanwhile. Run it again."
-        )
+    check_planned(f"The clips of shard {args.shard}", found, args.members_id)
     settings = from_environment("EXTRACTION") if args.settings is None else args.settings
     encoder = make_encoder(args.kind, args.options, args.fingerprint)
     if not isinstance(encoder, (AudioEncoder, VisualEncoder)):

@@ -9,7 +9,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from avzsl.cli.arguments import add_dataset, make_dataset
+from avzsl.cli.arguments import add_dataset, check_planned, make_dataset
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +30,7 @@ def run(args: argparse.Namespace) -> None:
     from avzsl.datasets.manifest import count_subsets, manifest_id, write_manifest
 
     rows = make_dataset(args).rows()
-    if args.manifest_id and manifest_id(rows) != args.manifest_id:
-        raise ValueError(
-            f"The clips of {args.dataset} changed after the workflow was planned. Run it again."
-        )
+    check_planned(f"The clips of {args.dataset}", manifest_id(rows), args.manifest_id)
     write_manifest(args.out, rows)
     _log.info("%s\n%s", args.dataset, count_subsets(rows))
     missing = [row for row in rows if not row.present]
