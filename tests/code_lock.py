@@ -48,12 +48,14 @@ def _is_docstring(node: object) -> bool:
 
 
 def with_imports(module: Path, *, shared: Iterable[str]) -> list[Path]:
-    """Return a module and all modules beside it that it imports, however far, sorted.
+    """Return a module and all modules of its package that it imports, however far, sorted.
 
     Args:
-        module: A file of a package.
+        module: A file of a package of avzsl, such as ``avzsl/encoders/dino.py``.
         shared: Names of modules that are left out.
     """
+    package = module.parent
+    prefix = f"avzsl.{package.name}."
     found, todo = set(), [module]
     while todo:
         path = todo.pop()
@@ -61,7 +63,8 @@ def with_imports(module: Path, *, shared: Iterable[str]) -> list[Path]:
             continue
         found.add(path)
         names = {n for node in ast.walk(ast.parse(path.read_text())) for n in _imported(node)}
-        todo += [path.with_name(f"{name.rsplit('.', 1)[-1]}.py") for name in names]
+        below = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+        todo += [package.joinpath(*name.split(".")).with_suffix(".py") for name in below]
     return sorted(found)
 
 

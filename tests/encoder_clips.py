@@ -73,11 +73,16 @@ def pictures(
 def windows_of(encoder: Encoder, *, seconds_more: float = 1.3, **clip: Any) -> torch.Tensor:
     """The windows of one clip of an audio or a visual encoder."""
     assert isinstance(encoder, (AudioEncoder, VisualEncoder))
-    seconds = encoder.windows.length_seconds + seconds_more
+    seconds = least_seconds(encoder) + seconds_more
     if isinstance(encoder, AudioEncoder):
         waveform = sound(seconds, **clip)
         return encoder.preprocess(waveform, encoder.windows.spans(waveform.duration_seconds))
     return encoder.preprocess(pictures(encoder, seconds, **clip))
+
+
+def least_seconds(encoder: Any) -> float:
+    """Length of the shortest clip that has a full window."""
+    return encoder.windows.length_seconds or 1.0
 
 
 def encode_one(encoder: Any, **clip: Any) -> torch.Tensor:

@@ -18,7 +18,18 @@ LAYERS = [
     {"extraction"},
     {"shards", "encoders"},
     {"decode"},
-    {"config", "device", "locks", "logs", "options", "provenance", "registry", "seeding", "types"},
+    {
+        "config",
+        "device",
+        "locks",
+        "logs",
+        "options",
+        "provenance",
+        "registry",
+        "seeding",
+        "sources",
+        "types",
+    },
 ]
 """From the top down. A module may import from its own layer's package and from layers below;
 the lowest layer's modules may import each other."""

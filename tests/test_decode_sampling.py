@@ -178,3 +178,90 @@ def test_from_30_to_25_frames_a_second_the_rounding_rule_holds():
     """``floor(k * 30 / 25 + 1/2)``, as the feature extraction of AVCA and TCaF got its frames."""
     ours = our_choice(np.arange(300), Fraction(1, 30), 25, 240)
     np.testing.assert_array_equal(ours, np.floor(np.arange(240) * 30 / 25 + 0.5))
+
+
+@pytest.mark.parametrize(
+    ("duration", "rest", "ends"),
+    [
+        (25.0, None, [10, 20]),
+        (25.0, 1.0, [10, 20, 30]),
+        (20.5, 1.0, [10, 20]),
+        (21.0, 1.0, [10, 20, 30]),
+        (20.0, 1.0, [10, 20]),
+        (10.0, 1.0, [10]),
+        (3.0, 1.0, [10]),
+        (0.5, 1.0, [10]),
+    ],
+)
+def test_the_rest_has_a_window_if_it_is_long_enough(duration, rest, ends):
+    windows = AudioWindows(length_seconds=10, hop_seconds=10, short="pad", rest_seconds=rest)
+    assert windows.spans(duration)[:, 1].tolist() == ends
+
+
+@given(length=hundredths, hop=hundredths, rest=hundredths, duration=hundredths)
+def test_a_rest_adds_one_window_that_reaches_beyond_the_end(length, hop, rest, duration):
+    plain = AudioWindows(length_seconds=length, hop_seconds=hop).spans(duration)
+    spans = AudioWindows(length_seconds=length, hop_seconds=hop, rest_seconds=rest).spans(duration)
+    assert len(spans) - len(plain) in ((0, 1) if len(plain) else (0,))
+    np.testing.assert_array_equal(spans[: len(plain)], plain)
+    if len(spans) > len(plain):
+        assert spans[-1, 0] + min(rest, length) <= duration + 1e-5 and spans[-1, 1] > duration
+
+
+@pytest.mark.parametrize(
+    ("duration", "begins"), [(10.0, [0, 2, 4, 6, 8]), (2.0, [0] * 5), (1.0, [0] * 5)]
+)
+def test_windows_can_be_spread_from_begin_to_end(duration, begins):
+    """ImageBind's five clips of 2 s start at i * (duration - 2) / 4."""
+    spans = AudioWindows(length_seconds=2.0, count=5, short="pad").spans(duration)
+    np.testing.assert_allclose(spans[:, 0], begins, atol=1e-9)
+    np.testing.assert_allclose(spans[:, 1] - spans[:, 0], 2.0)
+
+
+def test_one_spread_window_lies_at_the_begin_and_too_short_clips_have_none():
+    assert AudioWindows(length_seconds=2.0, count=1).spans(9.0).tolist() == [[0, 2]]
+    assert len(AudioWindows(length_seconds=2.0, count=3).spans(1.9)) == 0
+
+
+@given(count=st.integers(1, 9), duration=hundredths)
+def test_a_clip_can_be_cut_into_equal_parts(count, duration):
+    spans = AudioWindows(count=count).spans(duration)
+    assert spans.shape == (count, 2) and spans[0, 0] == 0
+    np.testing.assert_allclose(spans[1:, 0], spans[:-1, 1])
+    np.testing.assert_allclose(spans[-1, 1], duration)
+
+
+def test_frames_of_a_part_lie_in_the_middle_of_its_segments():
+    """X-CLIP: int((i + 0.5) * N / T) of N frames."""
+    plan = VideoWindows(count=1, frames=8).plan(np.arange(250) / 25, 10.0)
+    assert plan.indices[plan.rows[0]].tolist() == [int((i + 0.5) * 250 / 8) for i in range(8)]
+
+
+def test_pictures_due_after_the_end_can_be_left_blank():
+    """C3D at 25 frames a second: 40 frames are 16, 16 and 8; the rest of the last clip is none."""
+    rows = {
+        beyond: VideoWindows(
+            length_seconds=0.64, hop_seconds=0.64, frames=16, rest_seconds=0.02, beyond=beyond
+        )
+        .plan(np.arange(40) / 25, 1.6)
+        .rows
+        for beyond in ("blank", "hold")
+    }
+    assert rows["blank"].tolist() == [[*range(16)], [*range(16, 32)], [*range(32, 40)] + [-1] * 8]
+    assert rows["hold"][2].tolist() == [*range(32, 40)] + [39] * 8
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"length_seconds": 1.0},
+        {"hop_seconds": 1.0},
+        {"length_seconds": 1.0, "hop_seconds": 1.0, "count": 2},
+        {"count": 0},
+        {"length_seconds": 1.0, "hop_seconds": 1.0, "rest_seconds": 0.0},
+    ],
+)
+def test_windows_are_at_steps_or_counted(values):
+    with pytest.raises(ValueError):
+        AudioWindows(**values)

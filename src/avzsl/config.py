@@ -45,9 +45,17 @@ class Config:
     encoders: dict[str, Plugin]
     methods: dict[str, Plugin]
     features: dict[str, dict[str, str]]
-    """Feature set -> {audio, visual, text} -> name in ``encoders``."""
+    """Feature set -> {audio, visual, text} -> name in ``encoders``; a kind that is not configured
+    there has its default options."""
     sections: dict[str, Any]
     """All other sections by name."""
+
+    @property
+    def tables(self) -> list[str]:
+        """Return the tables that ``snakemake`` makes unasked, as ``{dataset}_{features}``."""
+        every = [f"{d}_{f}" for d in self.datasets for f in self.features]
+        chosen: list[str] | None = self.sections.get("tables")
+        return every if chosen is None else chosen
 
     def method_options(self, dataset: str, method: str) -> dict[str, Any]:
         """Return the options of a method with the dataset's own settings laid over them."""
@@ -77,6 +85,9 @@ def load_config(raw: Mapping[str, Any], schema_file: str | Path) -> Config:
         if name not in (*PLUGIN_SECTIONS, "features")
     }
     features = check(raw.get("features"), known["features"], schema, "features")
+    for encoder in (part for parts in features.values() for part in parts.values()):
+        if encoder not in made["encoders"] and encoder in plugins["encoders"]:
+            made["encoders"] |= _plugins({encoder: None}, "encoders", plugins["encoders"], schema)
     config = Config(**made, features=features, sections=sections)
     _check_references(config, plugins, schema)
     return config
@@ -188,6 +199,13 @@ def _check_references(config: Config, plugins: dict[str, Any], schema: dict[str,
             found = config.encoders[encoder].modality
             if found != modality:
                 raise ValueError(f"{where}: {encoder!r} is an encoder of {found}, not {modality}.")
+    every = [f"{d}_{f}" for d in config.datasets for f in config.features]
+    for table in config.tables:
+        if table not in every:
+            raise ValueError(
+                f"config.yaml: tables: {table!r} is not a dataset and a feature set joined by an "
+                f"underscore. {did_you_mean(table, every)}"
+            )
     for dataset in config.datasets.values():
         for method, own in (dataset.options.get("methods") or {}).items():
             where = f"datasets.{dataset.name}.methods.{method}"

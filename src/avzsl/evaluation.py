@@ -69,7 +69,8 @@ def evaluate_model(
             },
             "confusions": confusions,
         }
-        write_json(out, _describe(model) | asdict(metrics) | what)
+        notes = {"notes": sorted({*model.notes, *features.notes})}
+        write_json(out, _describe(model) | asdict(metrics) | what | notes)
     return metrics
 
 

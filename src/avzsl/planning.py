@@ -11,7 +11,7 @@ import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avzsl.config import Config, Plugin
 from avzsl.datasets.kinds import DatasetKind, dataset_kinds
@@ -25,6 +25,9 @@ from avzsl.datasets.manifest import (
 )
 from avzsl.provenance import class_embeddings_id, digest, encoder_fingerprint
 from avzsl.training.protocol import TRAINING_REVISION
+
+if TYPE_CHECKING:
+    from avzsl.encoders import Encoder
 
 TABLE_REVISION = 1
 """Raised by hand whenever the code of evaluation or table changes what comes out."""
@@ -76,16 +79,49 @@ class Plan:
             "AVZSL_DEVICE": sections["device"],
             "AVZSL_EXTRACTION": to_json(sections["extraction"]),
             "AVZSL_DATASETS": to_json(datasets),
+            "AVZSL_WEIGHTS": sections["weights"],
         }
 
     def manifest_id(self, dataset: str) -> str:
         """Return the id of a dataset's manifest."""
         return manifest_id(self.rows(dataset))
 
+    @functools.cache  # noqa: B019
+    def encoder(self, name: str) -> Encoder:
+        """Return an encoder, not loaded.
+
+        Raises:
+            ValueError: If an option is out of range.
+            LookupError: If it asks for weights that do not fit it.
+        """
+        from avzsl.encoders import encoders
+
+        plugin = self.config.encoders[name]
+        try:
+            return encoders.get(plugin.kind).from_dict(plugin.options)
+        except LookupError as error:
+            raise LookupError(f"config.yaml: encoders.{name}: {error}") from None
+
+    def memory_mb(self, encoder: str, base: int) -> int:
+        """Return what a job with an encoder needs in main memory: ``base`` and its weights."""
+        if "weights" not in self.config.encoders[encoder].options:
+            return base
+        return base + self.encoder(encoder).weights_bytes // 2**20
+
+    @functools.cache  # noqa: B019
     def fingerprint(self, encoder: str) -> str:
-        """Return the id of an encoder: code revision, options, weights."""
+        """Return the id of an encoder: code revision, options, weights.
+
+        Raises:
+            MissingWeightsError: If its weights are not on disk; the message says how to get them.
+        """
         plugin = self.config.encoders[encoder]
-        return encoder_fingerprint(plugin.kind, plugin.revision, plugin.options)
+        if "weights" not in plugin.options:
+            return encoder_fingerprint(plugin.kind, plugin.revision, plugin.options)
+        try:
+            return self.encoder(encoder).fingerprint
+        except OSError as error:
+            raise type(error)(f"config.yaml: encoders.{encoder}: {error}") from None
 
     @functools.cache  # noqa: B019
     def split_id(self, dataset: str) -> str:

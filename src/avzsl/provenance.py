@@ -31,10 +31,10 @@ def bucket_of(video_id: str, buckets: int) -> int:
 
 
 def encoder_fingerprint(
-    kind: str, revision: int, options: Mapping[str, Any], weights_sha256: str | None = None
+    kind: str, revision: int, options: Mapping[str, Any], weights_id: str | None = None
 ) -> str:
     """Return the id of an encoder: code revision, every option, and content of its weights."""
-    return digest("encoder", kind, revision, dict(options), weights_sha256)
+    return digest("encoder", kind, revision, dict(options), weights_id)
 
 
 def class_embeddings_id(fingerprint: str, names: Sequence[str]) -> str:

@@ -82,7 +82,7 @@ class FramePlan:
     indices: NDArray[np.int64]
     """[F] ascending, distinct indices of the source frames to decode."""
     rows: NDArray[np.int64]
-    """[N, f] row in ``indices`` of each frame of each window."""
+    """[N, f] row in ``indices`` of each frame of each window; -1 where a window has no picture."""
     spans: NDArray[np.float64]
     """[N, 2] begin and end of each window, in seconds from the clip's begin."""
 
@@ -162,6 +162,8 @@ class ClassEmbeddings:
     """[K] in the order of the rows."""
     vectors: NDArray[np.float32]
     """[K, W]"""
+    notes: tuple[str, ...] = ()
+    """What a reader of any result made with them must know."""
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.names):

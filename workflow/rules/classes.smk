@@ -1,5 +1,7 @@
 rule embed_classes:
     """One vector per class name by a text encoder."""
+    input:
+        weights_of,
     output:
         "results/classes/{dataset}/{encoder}/original.h5",
     log:

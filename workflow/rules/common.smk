@@ -1,5 +1,7 @@
 """What config.yaml comes to, and what every rule shares. No rules."""
 
+import contextlib
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from avzsl.config import load_config
 from avzsl.planning import Plan, to_json
 from avzsl.report.tables import set_aside_outdated
+from avzsl.sources.checkpoint import MissingWeightsError
 
 try:
     PLAN = Plan(
@@ -22,10 +25,11 @@ try:
 except (ValueError, LookupError, OSError) as error:
     raise WorkflowError(str(error)) from None
 
+os.environ["AVZSL_WEIGHTS"] = PLAN.config.sections["weights"]
 FEATURES = list(PLAN.config.features)
 METHODS = list(PLAN.config.methods)
-TABLES = [f"results/{d}_{f}.csv" for d in DATASETS for f in FEATURES]
-FIGURES = [f"results/figures/{d}_{f}/methods.png" for d in DATASETS for f in FEATURES]
+TABLES = [f"results/{table}.csv" for table in PLAN.config.tables]
+FIGURES = [f"results/figures/{table}/methods.png" for table in PLAN.config.tables]
 
 # Jobs run with the Python that runs Snakemake, activated or not, unless conda brings its own.
 OWN_PYTHON = (
@@ -94,10 +98,20 @@ def set_aside_outdated_tables():
     """A table of another configuration must not stand as current if this run fails."""
     for dataset in DATASETS:
         for features in FEATURES:
-            set_aside_outdated(
-                Path(f"results/{dataset}_{features}.csv"),
-                PLAN.table_id(dataset, features),
-            )
+            table = Path(f"results/{dataset}_{features}.csv")
+            if table.is_file():
+                # Without its weights a table cannot be made anew, so it is not of this run.
+                with contextlib.suppress(MissingWeightsError):
+                    set_aside_outdated(table, PLAN.table_id(dataset, features))
+
+
+def weights_of(wildcards):
+    """No file, but an error before anything runs where an encoder's weights are missing."""
+    try:
+        PLAN.fingerprint(wildcards.encoder)
+    except (ValueError, LookupError, OSError) as error:
+        raise WorkflowError(str(error)) from None
+    return []
 
 
 def demo_clips(wildcards):

@@ -7,6 +7,7 @@ rule extract_audio:
     """Decode and encode one shard's clips: their sound, or their frames, each by a rule of its own."""
     input:
         demo_clips,
+        weights_of,
     output:
         "results/features/{dataset}/{encoder}/{shard}.h5",
     log:

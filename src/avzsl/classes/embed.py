@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from avzsl.encoders import TextEncoder
+from avzsl.sources.checkpoint import untrained_note
 from avzsl.types import ClassEmbeddings
 
 _log = logging.getLogger(__name__)
@@ -33,12 +34,13 @@ def embed_classes(names: Sequence[str], text_encoder: TextEncoder) -> ClassEmbed
     if blank or twice:
         raise ValueError(f"Class names must hold text and be distinct, got {blank + twice}.")
     vectors = text_encoder.encode(names)
+    notes = (untrained_note(text_encoder.kind),) if text_encoder.untrained else ()
     if vectors.shape != (len(names), text_encoder.dim):
         raise ValueError(
             f"The text encoder {text_encoder.kind!r} returned {vectors.shape = } "
             f"for {len(names)} names of {text_encoder.dim} features each."
         )
-    embeddings = normalise(ClassEmbeddings(names=tuple(names), vectors=vectors))
+    embeddings = normalise(ClassEmbeddings(names=tuple(names), vectors=vectors, notes=notes))
     for first, second in same_pairs(embeddings):
         _log.warning("The text encoder gives %r and %r the same vector.", first, second)
     return embeddings

@@ -18,6 +18,7 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ def optimise_classes(embeddings: ClassEmbeddings, options: ClassOptimisation) ->
         objective = ClassObjective(original_CW, options)
         best_CW, trace, converged = _descend(original_CW, objective, options)
     result = OptimisedClasses(
-        embeddings=ClassEmbeddings(names=original.names, vectors=best_CW.float().numpy()),
+        embeddings=replace(original, vectors=best_CW.float().numpy()),
         original=original,
         trace=trace,
         converged=converged,

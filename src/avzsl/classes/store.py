@@ -121,6 +121,7 @@ def _fill(
     file.attrs["variant"] = variant
     file.attrs["id"] = id
     file.attrs["options"] = json.dumps(dict(options), sort_keys=True)
+    file.attrs["notes"] = json.dumps(list(embeddings.notes), ensure_ascii=False)
     file.attrs["origin"] = json.dumps(origin(), sort_keys=True)
     names = np.array(embeddings.names, dtype=object)
     file.create_dataset("names", data=names, dtype=h5py.string_dtype("utf-8"), track_times=False)
@@ -128,7 +129,11 @@ def _fill(
 
 
 def _embeddings(file: h5py.File, name: str) -> ClassEmbeddings:
-    return ClassEmbeddings(names=tuple(file["names"].asstr()[:]), vectors=file[name][:])
+    return ClassEmbeddings(
+        names=tuple(file["names"].asstr()[:]),
+        vectors=file[name][:],
+        notes=tuple(json.loads(file.attrs.get("notes", "[]"))),
+    )
 
 
 @contextmanager

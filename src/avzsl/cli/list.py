@@ -1,22 +1,30 @@
 """List encoders, methods or dataset kinds.
 
+An encoder's line says whether its default weights are in the folder of weights.
+
 example: avzsl list encoders
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from avzsl.encoders import Encoder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("what", choices=["encoders", "methods", "datasets"])
+    parser.add_argument("what", choices=["encoders", "methods", "datasets", "weights"])
 
 
 def run(args: argparse.Namespace) -> None:
     """Print a line each: name, then what it is."""
-    for name, about in _lines(args.what):
-        print(f"{name:<18} {about}")
+    lines = _lines(args.what)
+    width = max(len(name) for name, _ in lines)
+    for name, about in lines:
+        print(f"{name:<{width}}  {about}")
 
 
 def _lines(what: str) -> list[tuple[str, str]]:
@@ -24,7 +32,24 @@ def _lines(what: str) -> list[tuple[str, str]]:
         from avzsl.encoders import encoders
 
         known = [encoders.get(name) for name in encoders.names()]
-        return [(cls.kind, f"{cls.modality:<7} {cls.spec.summary}") for cls in known]
+        order = ("audio", "visual", "text")
+        known.sort(key=lambda cls: (order.index(cls.modality), cls.kind))
+        return [
+            (cls.kind, f"{cls.modality:<6}  {_weights(cls):<14}  {cls.spec.summary}")
+            for cls in known
+        ]
+    if what == "weights":
+        from avzsl.sources.checkpoint import present
+        from avzsl.sources.table import sources
+
+        return [
+            (
+                source.name,
+                f"{'present' if present(source.name) else '-':<7}  {source.megabytes:>6,} MB  "
+                f"{source.title} ({source.terms})",
+            )
+            for source in sources().values()
+        ]
     if what == "datasets":
         from avzsl.datasets.kinds import dataset_kinds
 
@@ -34,3 +59,12 @@ def _lines(what: str) -> list[tuple[str, str]]:
     from avzsl.methods import methods
 
     return [(name, methods.get(name).summary) for name in methods.names()]
+
+
+def _weights(cls: type[Encoder]) -> str:
+    """Say whether an encoder can run at once."""
+    from avzsl.sources.checkpoint import present
+
+    if not cls.sources:
+        return "weight-free"
+    return "weights here" if any(map(present, cls.sources)) else "to be fetched"

@@ -77,6 +77,18 @@ def build_schema() -> dict[str, Any]:
                 "default": "auto",
                 "description": "Where models run: auto (a GPU if there is one), cpu, cuda, cuda:1.",
             },
+            "weights": {
+                "type": "string",
+                "default": "weights",
+                "description": "Folder of published weights, filled by: avzsl fetch weights.",
+            },
+            "tables": {
+                "type": ["array", "null"],
+                "items": {"type": "string"},
+                "default": None,
+                "description": "Tables that `snakemake` makes when no target is named, such as "
+                "demo_signal; null means all datasets with all feature sets.",
+            },
             **{section: _named(section, kinds, defs) for section, kinds in plugins.items()},
             "features": _features(),
             **own,
@@ -134,7 +146,7 @@ def _definition(about: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _features() -> dict[str, Any]:
-    part = {"type": "string", "description": "Name of an entry of 'encoders'."}
+    part = {"type": "string", "description": "Name of an entry of 'encoders', or of a kind."}
     return {
         "type": "object",
         "description": "Feature sets: which encoders make results/{dataset}_{features}.csv.",

@@ -1,38 +1,57 @@
-"""Print a result table, or what an HDF5 file of the workflow holds.
+"""Print a result table, what an HDF5 file of the workflow holds, or what an encoder is.
 
 example: avzsl show results/demo_signal.csv
+example: avzsl show encoder imagebind-vision
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "file", type=Path, help="a table (.csv), or a shard, index or classes (.h5)"
+        "what", nargs="+", metavar="FILE", help="a .csv table, an .h5 file, or: encoder NAME"
+    )
+    parser.add_argument(
+        "--options", type=json.loads, default={}, metavar="JSON", help="of the encoder"
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the file.
+    """Print what was asked for.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is neither of the two.
+        LookupError: If there is no such encoder.
+        ValueError: If a file is neither a table nor HDF5.
     """
-    if not args.file.is_file():
-        raise FileNotFoundError(f"There is no file {args.file}.")
-    if args.file.suffix == ".csv":
+    if args.what[0] == "encoder":
+        from avzsl.encoders.about import describe
+
+        for name in args.what[1:]:
+            print(describe(name, args.options))
+        if len(args.what) == 1:
+            raise ValueError("Say which encoder, for example: avzsl show encoder signal-audio")
+        return
+    for name in args.what:
+        _show_file(Path(name))
+
+
+def _show_file(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    if path.suffix == ".csv":
         from avzsl.report.tables import as_text, read_table
 
-        print(as_text(read_table(args.file), str(args.file)))
-    elif args.file.suffix == ".h5":
-        _show_hdf5(args.file)
+        print(as_text(read_table(path), str(path)))
+    elif path.suffix == ".h5":
+        _show_hdf5(path)
     else:
-        raise ValueError(f"Expected a .csv table or an .h5 file, got {args.file}.")
+        raise ValueError(f"Expected a .csv table or an .h5 file, got {path}.")
 
 
 def _show_hdf5(path: Path) -> None:

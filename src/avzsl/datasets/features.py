@@ -17,6 +17,7 @@ from torch import Tensor
 
 from avzsl.datasets.manifest import ManifestRow
 from avzsl.shards.feature_index import FeatureIndex
+from avzsl.sources.checkpoint import is_random, untrained_note
 from avzsl.types import SUBSETS, Subset
 
 _log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class FeatureSet:
     visual: Sequences
     features_ids: tuple[str, str]
     """Ids of the audio and the visual features."""
+    notes: tuple[str, ...] = ()
+    """What a reader of any result made with them must know."""
 
     @classmethod
     def read(
@@ -125,6 +128,7 @@ class FeatureSet:
             audio=_read_sequences(audio, video_ids, device),
             visual=_read_sequences(visual, video_ids, device),
             features_ids=(audio.features_id, visual.features_id),
+            notes=tuple(untrained_note(i.header.encoder) for i in (audio, visual) if _untrained(i)),
         )
 
     def rows_of(self, *subsets: Subset) -> NDArray[np.int64]:
@@ -136,6 +140,10 @@ class FeatureSet:
         """Return the classes that have a clip in some subsets, sorted."""
         labels = np.unique(self.labels[self.rows_of(*subsets)])
         return tuple(self.class_names[label] for label in labels)
+
+
+def _untrained(index: FeatureIndex) -> bool:
+    return is_random(str(index.header.options.get("weights", "")))
 
 
 def _read_sequences(

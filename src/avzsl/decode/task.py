@@ -53,8 +53,7 @@ def read_clip(clip: ClipRef, task: DecodeTask) -> Payload:
     spans = task.windows.spans(waveform.duration_seconds)
     if not len(spans):
         raise TooShort(
-            f"{clip.path}: {waveform.duration_seconds:.2f} s of sound, "
-            f"a window takes {task.windows.length_seconds:g} s."
+            f"{clip.path}: {waveform.duration_seconds:.2f} s of sound, windows are {task.windows}."
         )
     return Sound(waveform=waveform, spans=spans)
 

@@ -49,9 +49,7 @@ def read_frames(
         if not len(plan.rows):
             end = info.duration_seconds if end_seconds is None else end_seconds
             left = max(0.0, min(end, info.duration_seconds) - start_seconds)
-            raise TooShort(
-                f"{path}: {left:.2f} s of video, a window takes {windows.length_seconds:g} s."
-            )
+            raise TooShort(f"{path}: {left:.2f} s of video, windows are {windows}.")
         # The other decoders find a frame by its time. Where packets tell none (AVI) only counting
         # is sure, and that is what PyAV does here.
         read = load_backend(decoder) if video.table.timed else backend_pyav.read

@@ -43,6 +43,10 @@ class EncoderSpec:
     """Key in ``references.bib``."""
     licence: str
     """Licence of the published weights, or ``none needed``."""
+    preprocessing: str = ""
+    """What happens to a clip before the network sees it, in one line."""
+    output: str = ""
+    """What one feature vector is, in one line."""
 
 
 class Encoder(ABC):
@@ -54,6 +58,8 @@ class Encoder(ABC):
     spec: ClassVar[EncoderSpec]
     Options: ClassVar[type]
     """The options class (``avzsl.options``)."""
+    sources: ClassVar[tuple[str, ...]] = ()
+    """Published weights that fit (``avzsl/sources/weights.toml``), the default first."""
 
     def __init__(self, options: Any) -> None:
         self.options = options
@@ -70,8 +76,31 @@ class Encoder(ABC):
 
     @property
     def fingerprint(self) -> str:
-        """The id of this encoder with these options and weights."""
-        return encoder_fingerprint(self.kind, self.spec.revision, as_dict(self.options))
+        """The id of this encoder with these options and weights.
+
+        Raises:
+            MissingWeightsError: If it needs weights that are not on disk.
+        """
+        values = as_dict(self.options)
+        weights = self.weights_id
+        if weights is not None:
+            values.pop("weights", None)  # their content counts, not where they lie
+        return encoder_fingerprint(self.kind, self.spec.revision, values, weights)
+
+    @property
+    def weights_id(self) -> str | None:
+        """The id of the weights' content; None for an encoder without weights."""
+        return None
+
+    @property
+    def weights_bytes(self) -> int:
+        """Size of the weights' files."""
+        return 0
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the weights are random; every table made with such an encoder says so."""
+        return False
 
     def load(self, device: torch.device) -> None:  # noqa: B027 - weight-free encoders need none
         """Put weights and buffers onto ``device``; called once, before the first batch."""

@@ -93,17 +93,19 @@ def _evaluation(path: Path) -> Evaluation:
         numbers = {
             key: found[key]
             for key in Evaluation.__dataclass_fields__
-            if key in found and key != "confusion"
+            if key in found and key not in ("confusion", "notes")
         }
     except (json.JSONDecodeError, KeyError) as error:
         raise ValueError(f"{path} is no evaluation of avzsl ({error!r}).") from None
-    note = (f"without clips: {', '.join(left_out)}",) if left_out else ()
+    notes = [*found.get("notes", [])]
+    if left_out:
+        notes.append(f"without clips: {', '.join(left_out)}")
     return Evaluation(
         **numbers,
         class_names=names,
         is_seen=tuple(i < seen_count for i in range(len(names))),
         confusion=_confusion(found["confusions"], names),
-        notes=note,
+        notes=tuple(notes),
     )
 
 

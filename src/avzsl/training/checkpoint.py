@@ -50,6 +50,8 @@ class TrainedModel:
     """Id of everything that the model was made from."""
     origin: dict[str, str]
     """Versions of the software that made it."""
+    notes: tuple[str, ...] = ()
+    """What a reader of its results must know."""
 
     @property
     def unseen_classes(self) -> tuple[str, ...]:
@@ -75,6 +77,7 @@ def save_model(path: Path, model: TrainedModel) -> None:
         "seed": model.seed,
         "run_id": model.run_id,
         "origin": model.origin,
+        "notes": list(model.notes),
     }
     with write_aside(path) as partial:
         torch.save(content, partial)
@@ -126,6 +129,7 @@ def load_model(
         classes=ClassEmbeddings(
             names=tuple(content["class_names"]), vectors=content["class_vectors"].numpy()
         ),
+        notes=tuple(content.get("notes", ())),
         bias=content["bias"],
         epoch=content["epoch"],
         seed=content["seed"],

@@ -239,4 +239,5 @@ class _Run:
             seed=self._seed,
             run_id=run_id,
             origin=origin(),
+            notes=(*self._features.notes, *self._classes.notes),
         )
