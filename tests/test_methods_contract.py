@@ -3,12 +3,14 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 import synthetic
 import torch
 from training_setup import CPU, small_options
 
 from avzsl.config import NAME_PATTERN
+from avzsl.datasets.batches import draw_negatives
 from avzsl.methods.base import Batch, Dims, MethodOptions, methods
 from avzsl.options import as_dict, from_dict, json_schema
 from avzsl.training.feeding import Feeder, Preparation
@@ -33,11 +35,23 @@ def make_batch(clips=18, extra=0):
     rows = features.rows_of("train")[:clips]
     names = features.classes_of("train")
     preparation = Preparation.fit(features, features.rows_of("train"))
-    batch = Feeder(features, names, preparation=preparation, device=CPU).batch(rows)
-    padded = {
-        field.name: pad(getattr(batch, field.name), extra) for field in dataclasses.fields(batch)
+    feeder = Feeder(features, names, preparation=preparation, device=CPU)
+    labels = feeder.labels(features.rows_of("train"))
+    others = draw_negatives(labels, np.arange(len(rows)), np.random.default_rng(0))
+    batch = feeder.batch(rows, features.rows_of("train")[others])
+    return padded(batch, extra), torch.from_numpy(classes.vectors[: len(names)])
+
+
+def padded(batch, extra):
+    """Append empty time steps to every sequence of a batch."""
+    if batch is None:
+        return None
+    tensors = {
+        field.name: pad(getattr(batch, field.name), extra)
+        for field in dataclasses.fields(batch)
+        if field.name != "negatives"
     }
-    return Batch(**padded), torch.from_numpy(classes.vectors[: len(names)])
+    return Batch(**tensors, negatives=padded(batch.negatives, extra))
 
 
 def pad(tensor, extra):
@@ -119,7 +133,8 @@ def test_padding_changes_no_score(kind):
 def test_other_clips_of_the_batch_change_no_score(kind):
     method = make(kind).eval()
     batch, classes = make_batch()
-    few = Batch(**{f.name: getattr(batch, f.name)[:3] for f in dataclasses.fields(batch)})
+    names = [f.name for f in dataclasses.fields(batch) if f.name != "negatives"]
+    few = Batch(**{name: getattr(batch, name)[:3] for name in names})
     wanted = method(batch, classes)[:3]
     torch.testing.assert_close(method(few, classes), wanted, atol=1e-6, rtol=1e-6)
 

@@ -55,6 +55,32 @@ def epoch_batches(
     return np.split(drawn[: steps * batch_size], steps)
 
 
+def draw_negatives(
+    labels_C: NDArray[np.int64], positions_B: NDArray[np.int64], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw for each clip one of another class: the class uniformly, then the clip uniformly.
+
+    Args:
+        labels_C: Class of every training clip.
+        positions_B: The clips.
+        generator: Source of randomness.
+
+    Returns:
+        [B] positions among the training clips.
+
+    Raises:
+        ValueError: If all training clips are of one class.
+    """
+    by_class = np.argsort(labels_C, kind="stable")
+    names, first, counts = np.unique(labels_C[by_class], return_index=True, return_counts=True)
+    if len(names) < 2:
+        raise ValueError("Negative clips need at least two training classes, got one.")
+    own_B = np.searchsorted(names, labels_C[positions_B])
+    others_B = generator.integers(len(names) - 1, size=len(positions_B))
+    others_B += others_B >= own_B
+    return by_class[first[others_B] + generator.integers(counts[others_B])]
+
+
 def _draw_balanced(
     labels_C: NDArray[np.int64], draws: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:

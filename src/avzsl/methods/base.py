@@ -40,6 +40,18 @@ class Training:
     sampling: Literal["uniform", "class-balanced"] = "uniform"
     """``uniform``: each clip once a pass, shuffled. ``class-balanced``: a class, then a clip of it,
     both uniform with replacement (the sampler of AVCA and all code derived from it)."""
+    schedule: Literal["constant", "plateau"] = "constant"
+    """``plateau``: the step size falls when the harmonic mean on validation has not risen for
+    ``patience`` epochs. Stage 2, which has no validation, repeats the step sizes of stage 1."""
+    patience: Annotated[int, Field(ge=0)] = 3
+    """Epochs without a better harmonic mean before the step size falls."""
+    decay: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """What the step size is multiplied by then."""
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.9,
+        0.999,
+    )
+    """Decay rates of Adam's running means."""
 
 
 @options
@@ -82,6 +94,9 @@ class Batch:
     """Middle of each visual window, in seconds; zero where padded."""
     labels_B: Tensor
     """Row of the true class in the class embeddings that come with the batch, int64."""
+    negatives: Batch | None = None
+    """In training, for a method with ``needs_negatives``: as many clips, each of another class than
+    the clip in its place; class and clip are drawn uniformly."""
 
     @property
     def audio_mean_BA(self) -> Tensor:
@@ -111,6 +126,8 @@ class Method(nn.Module, ABC):
     summary: ClassVar[str]
     """One line."""
     Options: ClassVar[type[MethodOptions]]
+    needs_negatives: ClassVar[bool] = False
+    """Whether a training batch comes with clips of other classes (``Batch.negatives``)."""
 
     @abstractmethod
     def __init__(self, options: Any, dims: Dims) -> None:
@@ -123,3 +140,6 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the named scalar terms that the training loop adds up and differentiates."""
+
+    def after_step(self, batch: Batch, classes_KW: Tensor) -> None:
+        """Do what a method does once its parameters have moved; called without gradients."""

@@ -114,8 +114,10 @@ class Feeder:
             raise ValueError(f"The class {name!r} of a clip is not among the candidate classes.")
         return labels
 
-    def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """Return the clips as a padded batch."""
+    def batch(
+        self, rows: NDArray[np.int64], negative_rows: NDArray[np.int64] | None = None
+    ) -> Batch:
+        """Return the clips as a padded batch, with others beside them where such are given."""
         audio, audio_mask, audio_times = self._features.audio.pad(rows, self._device)
         visual, visual_mask, visual_times = self._features.visual.pad(rows, self._device)
         if self._preparation is not None:
@@ -129,4 +131,5 @@ class Feeder:
             visual_mask_BU=visual_mask,
             visual_times_BU=visual_times,
             labels_B=torch.from_numpy(self.labels(rows)).to(self._device, non_blocking=True),
+            negatives=None if negative_rows is None else self.batch(negative_rows),
         )

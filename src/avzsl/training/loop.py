@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avzsl.datasets.batches import epoch_batches
+from avzsl.datasets.batches import draw_negatives, epoch_batches
 from avzsl.methods.base import Method, Training
 from avzsl.seeding import stream
 from avzsl.training.feeding import Feeder
@@ -87,9 +87,10 @@ class Fit:
             sampling=self._training.sampling,
             generator=generator,
         )
+        others = self._negatives(batches)
         self.method.train()
-        for positions in batches[self._step :]:
-            self._take_step(self._rows_C[positions])
+        for positions, other in list(zip(batches, others, strict=True))[self._step :]:
+            self._take_step(self._rows_C[positions], None if other is None else self._rows_C[other])
             if self._step < len(batches):
                 after_step()
         means = {name: value.item() / len(batches) for name, value in self._sums.items()}
@@ -101,12 +102,33 @@ class Fit:
             )
         return means
 
-    def _take_step(self, rows: NDArray[np.int64]) -> None:
-        terms = self.method.losses(self._feeder.batch(rows), self._classes_KW)
+    @property
+    def learning_rate(self) -> float:
+        """Step size of the optimiser."""
+        rate: float = self._optimiser.param_groups[0]["lr"]
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+
+    def _negatives(self, batches: list[NDArray[np.int64]]) -> list[NDArray[np.int64]] | list[None]:
+        """Draw the negatives of an epoch, where the method wants any."""
+        if not self.method.needs_negatives:
+            return [None] * len(batches)
+        generator = stream(self._seed, "negatives", self._stage, self.epoch + 1)
+        return [draw_negatives(self._labels_C, batch, generator) for batch in batches]
+
+    def _take_step(self, rows: NDArray[np.int64], negatives: NDArray[np.int64] | None) -> None:
+        batch = self._feeder.batch(rows, negatives)
+        terms = self.method.losses(batch, self._classes_KW)
         loss = torch.stack(list(terms.values())).sum()
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self._optimiser.step()
+        with torch.no_grad():
+            self.method.after_step(batch, self._classes_KW)
         for name, term in {**terms, "loss": loss}.items():
             # Added up where it is: reading it here would make a GPU wait in every step.
             before = self._sums.get(name, 0.0)

@@ -29,6 +29,7 @@ from avzsl.training.clips import judging_clips, training_clips, vectors_of
 from avzsl.training.feeding import Feeder, Preparation
 from avzsl.training.history import write_history
 from avzsl.training.loop import Fit
+from avzsl.training.optim import Plateau
 from avzsl.training.protocol import ProtocolOptions
 from avzsl.training.scoring import score_clips
 from avzsl.types import ClassEmbeddings
@@ -103,6 +104,8 @@ class _Run:
         self._device = device
         self._protocol = protocol
         self._choice: dict[str, Any] = {"hm": -1.0}
+        self._rates: list[float] = []
+        self._plateau = Plateau(self._options.training)
         self.history: list[dict[str, Any]] = []
         self._begin(1)
         self._judging = judging_clips(
@@ -143,11 +146,16 @@ class _Run:
     def _run_epochs(self, epochs: int, resume: ResumeFile) -> None:
         every = self._protocol.evaluate_every
         while self._fit.epoch < epochs:
+            if self._stage == 2:
+                self._fit.learning_rate = self._rates[self._fit.epoch]
+            else:
+                self._rates.append(self._fit.learning_rate)
             losses = self._fit.run_epoch(lambda: resume.save_if_due(self._state_dict))
             epoch = self._fit.epoch
             row = {"stage": self._stage, "epoch": epoch, **losses}
             if self._stage == 1 and (epoch % every == 0 or epoch == epochs):
                 row |= self._validate(epoch)
+                self._fit.learning_rate = self._plateau.after(row["val_hm"], self._rates[-1])
             self.history.append(row)
             _log.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
             resume.save_if_due(self._state_dict)
@@ -202,6 +210,8 @@ class _Run:
             "stage": self._stage,
             "choice": self._choice,
             "history": self.history,
+            "rates": self._rates[: self._fit.epoch] if self._stage == 1 else self._rates,
+            "plateau": self._plateau.state(),
             "fit": self._fit.state_dict(),
         }
 
@@ -209,6 +219,8 @@ class _Run:
         if state["stage"] != self._stage:
             self._begin(state["stage"])
         self._choice, self.history = state["choice"], state["history"]
+        self._rates = list(state["rates"])
+        self._plateau.load(state["plateau"])
         self._fit.load_state_dict(state["fit"])
 
     def key(self, run_id: str) -> str:
