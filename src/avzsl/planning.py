@@ -143,7 +143,8 @@ class Plan:
             variant: ``original`` or ``optimised``.
         """
         names = class_names(self.rows(dataset))
-        original = class_embeddings_id(self.fingerprint(encoder), names)
+        texts = self.dataset(dataset).texts(names)
+        original = class_embeddings_id(self.fingerprint(encoder), names, texts)
         if variant == "original":
             return original
         return digest("optimised", original, self.config.sections["classes"])

@@ -37,9 +37,9 @@ def encoder_fingerprint(
     return digest("encoder", kind, revision, dict(options), weights_id)
 
 
-def class_embeddings_id(fingerprint: str, names: Sequence[str]) -> str:
-    """Return the id of class embeddings: the text encoder's fingerprint and the class names."""
-    return digest("classes", fingerprint, list(names))
+def class_embeddings_id(fingerprint: str, names: Sequence[str], texts: Sequence[str]) -> str:
+    """Return the id of class embeddings: text encoder's fingerprint, class names, their texts."""
+    return digest("classes", fingerprint, list(zip(names, texts, strict=True)))
 
 
 @functools.cache

@@ -18,8 +18,15 @@ _SAME_COSINE_DISTANCE = 5e-13
 """Unit vectors 1e-6 apart: ten times the noise of float32, far below any difference in meaning."""
 
 
-def embed_classes(names: Sequence[str], text_encoder: TextEncoder) -> ClassEmbeddings:
-    """Return the unit vector of each class name.
+def embed_classes(
+    names: Sequence[str], text_encoder: TextEncoder, texts: Sequence[str] | None = None
+) -> ClassEmbeddings:
+    """Return the unit vector of each class.
+
+    Args:
+        names: The classes.
+        text_encoder: Loaded.
+        texts: What the encoder reads for each of them; None means the names.
 
     Logs a warning where the encoder cannot tell two classes apart, for then no method can.
 
@@ -33,7 +40,7 @@ def embed_classes(names: Sequence[str], text_encoder: TextEncoder) -> ClassEmbed
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if blank or twice:
         raise ValueError(f"Class names must hold text and be distinct, got {blank + twice}.")
-    vectors = text_encoder.encode(names)
+    vectors = text_encoder.encode(names if texts is None else texts)
     notes = (untrained_note(text_encoder.kind),) if text_encoder.untrained else ()
     if vectors.shape != (len(names), text_encoder.dim):
         raise ValueError(

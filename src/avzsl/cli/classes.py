@@ -50,11 +50,13 @@ def _embed(args: argparse.Namespace) -> None:
     encoder = make_encoder(args.kind, args.options, args.fingerprint)
     if not isinstance(encoder, TextEncoder):
         raise ValueError(f"{args.kind} is an encoder of {encoder.modality}, not of text.")
-    names = class_names(make_dataset(args).rows())
-    found = class_embeddings_id(encoder.fingerprint, names)
+    dataset = make_dataset(args)
+    names = class_names(dataset.rows())
+    texts = dataset.texts(names)
+    found = class_embeddings_id(encoder.fingerprint, names, texts)
     check_planned(f"The classes of {args.dataset}", found, args.classes_id)
     encoder.load(prepare_compute(args))
-    embeddings = embed_classes(names, encoder)
+    embeddings = embed_classes(names, encoder, texts)
     write_classes(args.out, embeddings, id=found, options=args.options)
     _log.info("%d classes, %d dimensions", *embeddings.vectors.shape)
 

@@ -1,10 +1,11 @@
 """Get published files: the only command that uses the network.
 
-What is named may be a checkpoint, an encoder (its default checkpoint), or a feature set of
-config.yaml (the checkpoints of its encoders).
+For weights, what is named may be a checkpoint, an encoder (its default checkpoint), or a feature
+set of config.yaml (the checkpoints of its encoders); for splits, a benchmark.
 
 example: avzsl fetch weights imagebind
 example: avzsl fetch weights dino-vits16
+example: avzsl fetch splits vggsound
 """
 
 from __future__ import annotations
@@ -24,9 +25,16 @@ _log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("what", choices=["weights"])
-    parser.add_argument("names", nargs="+", metavar="NAME", help="checkpoint, encoder, feature set")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="default: as in config.yaml")
+    parser.add_argument("what", choices=["weights", "splits"])
+    parser.add_argument(
+        "names", nargs="+", metavar="NAME", help="checkpoint, encoder, feature set; benchmark"
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="default: as in config.yaml; resources/splits"
+    )
+    parser.add_argument(
+        "--local", type=Path, metavar="DIR", help="of splits: copy from here, verified alike"
+    )
     parser.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="YAML")
     parser.add_argument(
         "--schema", type=Path, default=Path("workflow/schemas/config.schema.json"), metavar="JSON"
@@ -41,6 +49,20 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If a file is not what it should be.
         OSError: If a file cannot be had.
     """
+    {"weights": _fetch_weights, "splits": _fetch_splits}[args.what](args)
+
+
+def _fetch_splits(args: argparse.Namespace) -> None:
+    from avzsl.sources.download import fetch_file
+    from avzsl.sources.splits import fetch_splits
+
+    folder = args.folder or Path("resources/splits")
+    for name in args.names:
+        new = fetch_splits(name, folder, download=fetch_file, local=args.local)
+        print(f"{name}: {folder} ({new} files fetched, all verified)")
+
+
+def _fetch_weights(args: argparse.Namespace) -> None:
     from avzsl.sources.checkpoint import weights_folder
     from avzsl.sources.download import fetch_source
     from avzsl.sources.table import get_source

@@ -22,7 +22,7 @@ COMMANDS = {
     "evaluate": "score a trained model on the test clips",
     "table": "mean and standard deviation over seeds",
     "figures": "plots of a result table's runs",
-    "fetch": "get published weights",
+    "fetch": "get published weights or split files",
     "show": "print a result table, what a file holds, or what an encoder is",
     "list": "list encoders, methods and dataset kinds",
     "plan": "what config.yaml comes to: clips, classes, ids",

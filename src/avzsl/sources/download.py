@@ -28,6 +28,15 @@ TIMEOUT_SECONDS = 60.0
 BLOCK = 2**20
 
 
+def fetch_file(url: str, target: Path) -> None:
+    """Write what is at an address to a file, resumed and tried again as needed.
+
+    Raises:
+        OSError: If it cannot be had.
+    """
+    _fetch_file(SourceFile(name=target.name, url=url), target, pause_seconds=2.0)
+
+
 def fetch_source(source: Source, folder: Path, *, pause_seconds: float = 2.0) -> Path:
     """Bring all files of a published checkpoint to ``folder/<name>`` and verify them.
 

@@ -78,6 +78,10 @@ class DatasetKind(ABC):
             OSError: If its folder or table cannot be read.
         """
 
+    def texts(self, names: Sequence[str]) -> list[str]:
+        """Return what a text encoder reads for each class: its name, or something better."""
+        return list(names)
+
 
 def split_rows(
     clips: Sequence[tuple[ClipRef, str]], split: Split, *, dataset: str, where: str
