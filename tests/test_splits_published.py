@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from avzsl.datasets.kinds.benchmark import BenchmarkDataset
+from avzsl.datasets.manifest import members
 from avzsl.sources import splits
 from avzsl.sources.splits import SplitFile, fetch_splits, git_blob, split_files
 
@@ -192,6 +193,16 @@ def test_missing_files_are_rows_and_no_file_at_all_is_an_error(
     rows = data.rows()
     assert [row.video_id for row in rows if row.present] == ["v_Archery_g01_c06"]
     assert len(rows) == 6816 and sum(row.note == "no such file" for row in rows) == 6815
+
+
+def test_a_shard_is_what_the_whole_list_has_of_it(published: Path, tmp_path: Path) -> None:
+    data = dataset(published, "ucf", tmp_path)
+    for name in ("Archery/v_Archery_g01_c06", "Basketball/v_Basketball_g01_c01"):
+        file = tmp_path / "videos" / f"{name}.avi"
+        file.parent.mkdir(parents=True)
+        file.touch()
+    whole = members(data.rows(), 4)
+    assert {shard: data.shard(shard, 4) for shard in whole} == whole
 
 
 def test_missing_split_files_say_how_to_get_them(tmp_path: Path) -> None:

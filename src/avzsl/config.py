@@ -80,7 +80,7 @@ def load_config(raw: Mapping[str, Any], schema_file: str | Path) -> Config:
     _refuse_unknown(raw, known, "config.yaml")
     made = {name: _plugins(raw.get(name), name, plugins[name], schema) for name in PLUGIN_SECTIONS}
     sections = {
-        name: check(raw.get(name), known[name], schema, name)
+        name: check(raw.get(name, known[name].get("default")), known[name], schema, name)
         for name in known
         if name not in (*PLUGIN_SECTIONS, "features")
     }
@@ -194,7 +194,7 @@ def _check_references(config: Config, plugins: dict[str, Any], schema: dict[str,
         for modality, encoder in parts.items():
             where = f"config.yaml: features.{name}.{modality}"
             if encoder not in config.encoders:
-                hint = did_you_mean(encoder, config.encoders)
+                hint = did_you_mean(encoder, {*config.encoders, *plugins["encoders"]})
                 raise ValueError(f"{where}: there is no encoder {encoder!r}. {hint}")
             found = config.encoders[encoder].modality
             if found != modality:

@@ -7,6 +7,7 @@ the result table. Imports no torch.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Sequence
@@ -15,14 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from avzsl.config import Config, Plugin
 from avzsl.datasets.kinds import DatasetKind, dataset_kinds
-from avzsl.datasets.manifest import (
-    ManifestRow,
-    class_names,
-    manifest_id,
-    members,
-    members_id,
-    split_id,
-)
+from avzsl.datasets.listing import Listing, read_snapshot, snapshot_path, write_snapshot
+from avzsl.datasets.manifest import ManifestRow
 from avzsl.provenance import class_embeddings_id, digest, encoder_fingerprint
 from avzsl.training.protocol import TRAINING_REVISION
 
@@ -36,15 +31,26 @@ TABLE_REVISION = 1
 class Plan:
     """Everything that follows from a configuration before anything has run."""
 
-    def __init__(self, config: Config, root: Path) -> None:
+    def __init__(
+        self,
+        config: Config,
+        root: Path,
+        *,
+        snapshots: Path | None = None,
+        is_job: bool = False,
+    ) -> None:
         """Keep the configuration.
 
         Args:
             config: The checked configuration.
             root: Folder that relative paths start from.
+            snapshots: Folder where listings of datasets are kept for the jobs; None keeps none.
+            is_job: Whether this is a job of a workflow that was planned: listings are read there.
         """
         self.config = config
         self.root = root
+        self._snapshots = snapshots
+        self._is_job = is_job
 
     @functools.cache  # noqa: B019 - one plan lives as long as the process
     def dataset(self, name: str) -> DatasetKind:
@@ -52,21 +58,38 @@ class Plan:
         plugin = self.config.datasets[name]
         return dataset_kinds.get(plugin.kind)(name, plugin.options, self.root)
 
-    @functools.cache  # noqa: B019
     def rows(self, dataset: str) -> list[ManifestRow]:
         """Return all clips of a dataset."""
         return self.dataset(dataset).rows()
 
     @functools.cache  # noqa: B019
+    def listing(self, dataset: str) -> Listing:
+        """Return what is planned with of a dataset; listed when it is first asked for.
+
+        Raises:
+            ValueError: If it cannot be used as configured.
+            OSError: If its folder or table cannot be read.
+        """
+        kind = self.dataset(dataset)
+        if self._snapshots is None:
+            return Listing.of(kind)
+        options = self.config.datasets[dataset].options
+        path = snapshot_path(self._snapshots, kind, options)
+        kept = read_snapshot(path) if self._is_job else None
+        if kept is not None:
+            return kept
+        listing = Listing.of(kind)
+        with contextlib.suppress(OSError):  # a folder that cannot be written costs time only
+            write_snapshot(path, listing)
+        return listing
+
     def shards(self, dataset: str) -> dict[str, str]:
         """Return shard -> id of its members, for the shards that have any."""
-        buckets = self.config.datasets[dataset].options["buckets"]
-        shards = members(self.rows(dataset), buckets)
-        return {shard: members_id(rows) for shard, rows in shards.items() if rows}
+        return self.listing(dataset).shards
 
     def clips_id(self, dataset: str) -> str:
         """Return the id of all clips of a dataset, whatever they are used for."""
-        return members_id(self.rows(dataset))
+        return self.listing(dataset).clips_id
 
     def environment(self) -> dict[str, str]:
         """Return the variables through which jobs learn what no id depends on."""
@@ -84,7 +107,7 @@ class Plan:
 
     def manifest_id(self, dataset: str) -> str:
         """Return the id of a dataset's manifest."""
-        return manifest_id(self.rows(dataset))
+        return self.listing(dataset).manifest_id
 
     @functools.cache  # noqa: B019
     def encoder(self, name: str) -> Encoder:
@@ -123,10 +146,9 @@ class Plan:
         except OSError as error:
             raise type(error)(f"config.yaml: encoders.{encoder}: {error}") from None
 
-    @functools.cache  # noqa: B019
     def split_id(self, dataset: str) -> str:
         """Return the id of which clip has which class and subset."""
-        return split_id(self.rows(dataset))
+        return self.listing(dataset).split_id
 
     @functools.cache  # noqa: B019
     def features_id(self, dataset: str, encoder: str) -> str:
@@ -142,9 +164,10 @@ class Plan:
             encoder: The text encoder.
             variant: ``original`` or ``optimised``.
         """
-        names = class_names(self.rows(dataset))
-        texts = self.dataset(dataset).texts(names)
-        original = class_embeddings_id(self.fingerprint(encoder), names, texts)
+        listing = self.listing(dataset)
+        original = class_embeddings_id(
+            self.fingerprint(encoder), listing.class_names, listing.texts
+        )
         if variant == "original":
             return original
         return digest("optimised", original, self.config.sections["classes"])

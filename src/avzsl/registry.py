@@ -63,13 +63,13 @@ class Registry(Generic[T]):
         """Import every module of the package and every entry point, once."""
         if self._loaded:
             return
-        self._loaded = True
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
         for point in entry_points(group=self._group):
             cls = point.load()
             self.register(point.name)(cls)
+        self._loaded = True  # only now: after an error the next call must not find half of them
 
     def names(self) -> list[str]:
         """Return all names, sorted."""

@@ -12,19 +12,18 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from avzsl.config import load_config
 from avzsl.planning import Plan, to_json
 from avzsl.report.tables import set_aside_outdated
-from avzsl.sources.checkpoint import MissingWeightsError
 
 try:
     PLAN = Plan(
         load_config(config, f"{workflow.basedir}/workflow/schemas/config.schema.json"),
         Path.cwd(),
+        snapshots=Path(".snakemake/avzsl"),
+        is_job=not workflow.is_main_process,
     )
-    DATASETS = list(PLAN.config.datasets)
-    for name in DATASETS:
-        PLAN.rows(name)
 except (ValueError, LookupError, OSError) as error:
     raise WorkflowError(str(error)) from None
 
+DATASETS = list(PLAN.config.datasets)
 os.environ["AVZSL_WEIGHTS"] = PLAN.config.sections["weights"]
 FEATURES = list(PLAN.config.features)
 METHODS = list(PLAN.config.methods)
@@ -100,22 +99,34 @@ def set_aside_outdated_tables():
         for features in FEATURES:
             table = Path(f"results/{dataset}_{features}.csv")
             if table.is_file():
-                # Without its weights a table cannot be made anew, so it is not of this run.
-                with contextlib.suppress(MissingWeightsError):
+                # Without its weights or clips a table cannot be made anew: it is not of this run.
+                with contextlib.suppress(ValueError, LookupError, OSError):
                     set_aside_outdated(table, PLAN.table_id(dataset, features))
+
+
+def planned(question, *args):
+    """Ask the plan; what is wrong with the user's files ends the run in one clear line."""
+    try:
+        return question(*args)
+    except (ValueError, LookupError, OSError) as error:
+        raise WorkflowError(str(error)) from None
 
 
 def weights_of(wildcards):
     """No file, but an error before anything runs where an encoder's weights are missing."""
-    try:
-        PLAN.fingerprint(wildcards.encoder)
-    except (ValueError, LookupError, OSError) as error:
-        raise WorkflowError(str(error)) from None
+    planned(PLAN.fingerprint, wildcards.encoder)
+    return []
+
+
+def dataset_is_there(wildcards):
+    """No file, but an error before anything runs where a dataset cannot be listed."""
+    planned(PLAN.listing, wildcards.dataset)
     return []
 
 
 def demo_clips(wildcards):
-    """The demo's files are made here; other datasets are on disk already."""
+    """The demo's files are made here; other datasets are on disk already, or it ends here."""
+    planned(PLAN.listing, wildcards.dataset)
     made = PLAN.config.datasets[wildcards.dataset].kind == "demo"
     return f"resources/{wildcards.dataset}/clips.tsv" if made else []
 
@@ -135,7 +146,7 @@ def shards_of(modality):
 def shard_files(dataset, encoder):
     return [
         f"results/features/{dataset}/{encoder}/{shard}.h5"
-        for shard in PLAN.shards(dataset)
+        for shard in planned(PLAN.shards, dataset)
     ]
 
 

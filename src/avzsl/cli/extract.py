@@ -43,13 +43,13 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If files or code changed since the workflow was planned, or too many clips fail.
     """
     from avzsl.cli.arguments import check_planned, from_environment, make_encoder
-    from avzsl.datasets.manifest import members, members_id
+    from avzsl.datasets.manifest import members_id
     from avzsl.encoders import AudioEncoder, VisualEncoder
     from avzsl.extraction.engine import extract
     from avzsl.extraction.settings import ExtractionSettings
     from avzsl.options import from_dict
 
-    rows = members(make_dataset(args).rows(), args.buckets)[args.shard]
+    rows = make_dataset(args).shard(args.shard, args.buckets)
     found = members_id(rows)
     check_planned(f"The clips of shard {args.shard}", found, args.members_id)
     settings = from_environment("EXTRACTION") if args.settings is None else args.settings

@@ -83,8 +83,7 @@ def build_schema() -> dict[str, Any]:
                 "description": "Folder of published weights, filled by: avzsl fetch weights.",
             },
             "tables": {
-                "type": ["array", "null"],
-                "items": {"type": "string"},
+                "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}],
                 "default": None,
                 "description": "Tables that `snakemake` makes when no target is named, such as "
                 "demo_signal; null means all datasets with all feature sets.",

@@ -37,8 +37,18 @@ class Checkpoint:
     """For each pattern that the encoder asked for, what is there."""
 
     def file(self, pattern: str) -> Path:
-        """Return the one file that a pattern found."""
-        return self.files[pattern][0]
+        """Return the one file that a pattern found.
+
+        Raises:
+            ValueError: If it found several, so that it is not clear which is meant.
+        """
+        found = self.files[pattern]
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            raise ValueError(
+                f"weights: {self.label!r} holds several files ({names}); give the path of one."
+            )
+        return found[0]
 
     @property
     def folder(self) -> Path:
@@ -156,7 +166,8 @@ def _matches(place: Path, pattern: str) -> tuple[Path, ...]:
 def _missing(weights: str, place: Path, pattern: str, source: Source | None) -> MissingWeightsError:
     wanted = " or ".join(pattern.split("|"))
     if source is None:
-        what = "is not there" if not place.exists() else f"holds no {wanted}"
+        what = f"has no {wanted} beside it" if place.is_file() else f"holds no {wanted}"
+        what = what if place.exists() else "is not there"
         return MissingWeightsError(f"weights: {weights!r} {what}.")
     return MissingWeightsError(
         f"The weights {source.name} are not in {place} (no {wanted}). Get them with: "

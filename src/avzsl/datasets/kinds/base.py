@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from avzsl.datasets.manifest import MISSING, ManifestRow, check_rows, stamp_file
+from avzsl.datasets.manifest import MISSING, ManifestRow, check_rows, members, stamp_file
 from avzsl.datasets.splits import Role, Split, assign_subsets, class_roles
 from avzsl.options import from_dict, options
 from avzsl.registry import Registry
@@ -77,6 +77,13 @@ class DatasetKind(ABC):
             ValueError: If the dataset cannot be used as configured.
             OSError: If its folder or table cannot be read.
         """
+
+    def shard(self, shard: str, buckets: int) -> list[ManifestRow]:
+        """Return the clips of one shard, as ``rows`` has them.
+
+        A kind whose files are many overrides it, so that a job looks at its own files only.
+        """
+        return members(self.rows(), buckets)[shard]
 
     def texts(self, names: Sequence[str]) -> list[str]:
         """Return what a text encoder reads for each class: its name, or something better."""

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avzsl.datasets.kinds.base import DatasetKind, DatasetOptions, clip_ref, dataset_kinds
-from avzsl.datasets.manifest import ManifestRow, check_rows
+from avzsl.datasets.manifest import MISSING, ManifestRow, check_rows
 from avzsl.options import options
+from avzsl.provenance import bucket_of
 from avzsl.types import ClipRef, Subset
 
 TABLE_FILE = Path(__file__).parents[1] / "benchmarks.toml"
@@ -136,19 +137,19 @@ class BenchmarkDataset(DatasetKind):
     def rows(self) -> list[ManifestRow]:
         """Return a row for every clip of the split."""
         place = self._placer()
-        rows = []
-        for line in self.lines():
-            clip = place(line)
-            note = "no such file" if clip.stamp == "missing" else ""
-            rows.append(
-                ManifestRow(clip=clip, class_name=line.class_name, subset=line.subset, note=note)
-            )
+        rows = [_row(line, place(line)) for line in self.lines()]
         if rows and not any(row.present for row in rows):
             raise ValueError(
                 f"{self.where}: none of the {len(rows)} clips is there; the first would be "
                 f"{rows[0].clip.path}. Change videos or pattern."
             )
         return check_rows(rows, self.name)
+
+    def shard(self, shard: str, buckets: int) -> list[ManifestRow]:
+        """Return the clips of one shard; the files of others are not looked at."""
+        place, number = self._placer(), int(shard)
+        own = [line for line in self.lines() if bucket_of(line.id, buckets) == number]
+        return sorted((_row(line, place(line)) for line in own), key=lambda row: row.video_id)
 
     def lines(self) -> Iterator[Line]:
         """Yield the clips of the split, subset by subset.
@@ -245,6 +246,11 @@ class BenchmarkDataset(DatasetKind):
             )
         found = _read_annotations(self.root / Path(self.options.annotations).expanduser())
         return lambda line: _activity(found, line, self.where)
+
+
+def _row(line: Line, clip: ClipRef) -> ManifestRow:
+    note = "no such file" if clip.stamp == MISSING else ""
+    return ManifestRow(clip=clip, class_name=line.class_name, subset=line.subset, note=note)
 
 
 def _read_annotations(path: Path) -> dict[str, Any]:
