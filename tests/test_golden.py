@@ -28,7 +28,17 @@ VARIANTS = {
         "mlp": {"similarity": "mlp", "candidates": "samples"},
         "product": {"readout": "product"},
         "residual": {"readout": "residual"},
-    }
+    },
+    "tcaf": {
+        "released": {
+            "times": "start",
+            "evaluation_times": "index",
+            "visual_norm": "time",
+            "padding_in_statistics": True,
+            "bn_extra_forward": True,
+        }
+    },
+    "kda": {"released": {"mode": "released"}},
 }
 """Options besides the defaults that take another path through the code."""
 

@@ -16,7 +16,7 @@ rule embed_classes:
     threads: 1
     resources:
         gpu=GPU,
-        mem_mb=4_000,
+        mem_mb=lambda wc: PLAN.memory_mb(wc.encoder, 4_000),
         runtime="30m",
     params:
         kind=lambda wc: PLAN.config.encoders[wc.encoder].kind,

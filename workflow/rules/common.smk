@@ -24,7 +24,7 @@ except (ValueError, LookupError, OSError) as error:
     raise WorkflowError(str(error)) from None
 
 DATASETS = list(PLAN.config.datasets)
-os.environ["AVZSL_WEIGHTS"] = PLAN.config.sections["weights"]
+os.environ.update(AVZSL_WEIGHTS=PLAN.config.sections["weights"])
 FEATURES = list(PLAN.config.features)
 METHODS = list(PLAN.config.methods)
 TABLES = [f"results/{table}.csv" for table in PLAN.config.tables]

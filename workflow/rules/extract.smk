@@ -21,7 +21,7 @@ rule extract_audio:
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4_000 * attempt,
+        mem_mb=lambda wc, attempt: PLAN.memory_mb(wc.encoder, 4_000) * attempt,
         runtime="2h",
     params:
         kind=lambda wc: PLAN.config.encoders[wc.encoder].kind,
@@ -44,7 +44,7 @@ use rule extract_audio as extract_visual with:
         encoder=either(PLAN.encoders_of("visual")),
     resources:
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 6_000 * attempt,
+        mem_mb=lambda wc, attempt: PLAN.memory_mb(wc.encoder, 6_000) * attempt,
         runtime="4h",
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("torch", "numpy", "h5py", "av", "torchcodec", "decord", "snakemake")
+PACKAGES = ("torch", "numpy", "h5py", "av", "transformers", "torchcodec", "decord", "snakemake")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +22,18 @@ def run(args: argparse.Namespace) -> None:
     from avzsl.decode.choice import choose_decoder
     from avzsl.device import choose_device
     from avzsl.provenance import git_revision
+    from avzsl.sources.checkpoint import present, weights_folder
+    from avzsl.sources.table import sources
 
-    print(f"source     {git_revision()}")
+    print(f"source       {git_revision()}")
     for name in PACKAGES:
         try:
-            print(f"{name:<10} {version(name)}")
+            print(f"{name:<12} {version(name)}")
         except PackageNotFoundError:
-            print(f"{name:<10} not installed")
+            print(f"{name:<12} not installed")
+    here = [name for name in sources() if present(name)]
+    print(f"weights      {weights_folder()}: {', '.join(here) or 'none'}")
     device, reason = choose_device(args.device)
-    print(f"device     {device} ({reason})")
+    print(f"device       {device} ({reason})")
     decoder = choose_decoder(args.decoder, device.type)
-    print(f"decoder    {decoder.name} ({decoder.reason})")
+    print(f"decoder      {decoder.name} ({decoder.reason})")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from avzsl.encoders.base import AudioEncoder, Encoder, VisualEncoder, encoders
-from avzsl.encoders.pretrained import Pretrained
+from avzsl.encoders.pretrained import Pretrained, WithWeights
 from avzsl.options import as_dict, json_schema
 from avzsl.sources.checkpoint import present
 from avzsl.sources.table import sources
@@ -53,7 +53,7 @@ def describe(kind: str, values: Mapping[str, Any] | None = None) -> str:
 
 def with_sizes(encoder: Encoder) -> Encoder:
     """Return the encoder, or where its weights are not here one of the same sizes without them."""
-    if not isinstance(encoder, Pretrained):
+    if not isinstance(encoder, WithWeights):
         return encoder
     try:
         _ = encoder.checkpoint

@@ -85,6 +85,11 @@ class WithWeights(Encoder):
         return f"random:{source_name(self.options.weights, self.sources)}"
 
     @property
+    def weights_bytes(self) -> int:
+        """Size of the weights' files."""
+        return 0 if self.checkpoint is None else self.checkpoint.bytes
+
+    @property
     def untrained(self) -> bool:
         """Whether the weights are random."""
         return is_random(self.options.weights)
@@ -102,7 +107,7 @@ class WithWeights(Encoder):
 class Pretrained(WithWeights, Generic[Sizes]):
     """An encoder whose network has published weights."""
 
-    files = ("*.pth|*.pt|*.safetensors|*.bin",)
+    files: ClassVar[tuple[str, ...]] = ("*.pth|*.pt|*.safetensors|*.bin",)
     published: ClassVar[Mapping[str, Any]]
     """Sizes of the network in each of ``sources``; what ``weights: random`` has."""
 

@@ -7,8 +7,8 @@ the reduced ratio of the rates, and is
           h(t) = 2 f_c \operatorname{sinc}(2 f_c t) \, w(t)
 
 with the cut-off :math:`f_c` below the lower of the two Nyquist frequencies and a Kaiser window
-:math:`w` (Smith and Gossett, "A Flexible Sampling-Rate Conversion Method", ICASSP 1984). Only L
-different sets of weights occur, one a phase::
+:math:`w` (Smith and Gossett, "A Flexible Sampling-Rate Conversion Method", ICASSP 1984), or a Hann
+window. Only L different sets of weights occur, one a phase::
 
     source   0   1   2   3   4   5   6   7   8      M = 3, L = 2
     output   0     1     2     3     4     5        phases 0 and 1 in turn, t_k = 1.5 k
@@ -46,7 +46,7 @@ def resample(
     to_rate: int,
     zero_crossings: int = 48,
     rolloff: float = 0.94,
-    beta: float = 9.0,
+    beta: float | None = 9.0,
 ) -> Tensor:
     """Return the sound at another rate, float32 [C, R] with R = ceil(S * to_rate / from_rate).
 
@@ -56,7 +56,8 @@ def resample(
         to_rate: Samples per second of the result.
         zero_crossings: Zeros of the sinc on each side: the steepness of the filter.
         rolloff: Cut-off as a share of the lower Nyquist frequency, in (0, 1].
-        beta: Shape of the Kaiser window; 9 puts the stop band 90 dB down (Kaiser, 1974).
+        beta: Shape of the Kaiser window; 9 puts the stop band 90 dB down (Kaiser, 1974). None is a
+            Hann window; with 6 zero crossings and a rolloff of 0.99 that is torchaudio's default.
 
     Raises:
         ValueError: If a rate is not positive or the samples are not [C, S].
@@ -95,7 +96,7 @@ class _Design(NamedTuple):
     """Outputs of a block, L."""
     zero_crossings: int
     rolloff: float
-    beta: float
+    beta: float | None
 
     @property
     def bandwidth(self) -> float:
@@ -109,9 +110,13 @@ class _Design(NamedTuple):
 
     def weights(self, t: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return h at times ``t`` in source samples."""
-        inside = np.clip(1.0 - (t * self.bandwidth / self.zero_crossings) ** 2, 0.0, None)
-        kaiser = np.where(inside > 0, np.i0(self.beta * np.sqrt(inside)) / np.i0(self.beta), 0.0)
-        h: NDArray[np.float64] = self.bandwidth * np.sinc(self.bandwidth * t) * kaiser
+        place = t * self.bandwidth / self.zero_crossings
+        if self.beta is None:
+            window = np.cos(np.pi / 2 * np.clip(place, -1.0, 1.0)) ** 2
+        else:
+            inside = np.clip(1.0 - place**2, 0.0, None)
+            window = np.where(inside > 0, np.i0(self.beta * np.sqrt(inside)) / np.i0(self.beta), 0)
+        h: NDArray[np.float64] = self.bandwidth * np.sinc(self.bandwidth * t) * window
         return h.astype(np.float32)
 
 

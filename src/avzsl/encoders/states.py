@@ -19,7 +19,11 @@ SHOWN = 5
 
 
 def read_tensors(
-    paths: Path | Sequence[Path], *, wrapped_in: Sequence[str] = (), shapes_only: bool = False
+    paths: Path | Sequence[Path],
+    *,
+    wrapped_in: Sequence[str] = (),
+    shapes_only: bool = False,
+    only: str | None = None,
 ) -> dict[str, torch.Tensor]:
     """Read the tensors of a checkpoint, of one file or of the parts of a large one.
 
@@ -28,6 +32,8 @@ def read_tensors(
         wrapped_in: Keys under which training scripts keep the tensors (``model``, ``state_dict``);
             the first that is there is opened, nested ones in turn.
         shapes_only: Return tensors on the meta device, and read no more of the file than needed.
+        only: Regular expression of the whole names that are wanted; the others may come on the
+            meta device, unread.
 
     Raises:
         ValueError: If a file cannot be read as such, or holds no tensors.
@@ -35,7 +41,7 @@ def read_tensors(
     tensors: dict[str, torch.Tensor] = {}
     for path in [paths] if isinstance(paths, Path) else paths:
         if path.suffix == ".safetensors":
-            tensors |= _read_safetensors(path, shapes_only=shapes_only)
+            tensors |= _read_safetensors(path, shapes_only=shapes_only, only=only)
         else:
             tensors |= _read_torch(path, wrapped_in, shapes_only=shapes_only)
     return tensors
@@ -91,7 +97,8 @@ def load_strict(
         network = build()
     check_state(network.state_dict(), state, what=what)
     whole = {
-        name: tensor.float() if tensor.is_floating_point() else tensor
+        # A copy: what was read may still be mapped to the file, which somebody may overwrite.
+        name: tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
         for name, tensor in state.items()
     }
     network.load_state_dict(whole, strict=True, assign=True)
@@ -148,18 +155,32 @@ def _all_tensors(network: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
     return [*network.named_parameters(), *network.named_buffers()]
 
 
-def _read_safetensors(path: Path, *, shapes_only: bool) -> dict[str, torch.Tensor]:
+def _read_safetensors(
+    path: Path, *, shapes_only: bool, only: str | None
+) -> dict[str, torch.Tensor]:
     import torch
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            if not shapes_only:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+            return {
+                name: torch.empty(file.get_slice(name).get_shape(), device="meta")
+                if shapes_only or (only is not None and not re.fullmatch(only, name))
+                else file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118 - it is no mapping
+            }
     except SafetensorError as error:
         raise ValueError(f"{path}: not a safetensors file, or damaged ({error}).") from None
-    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+
+
+def _harmless() -> list[Any]:
+    """Return what training scripts keep beside the tensors: arguments, numbers of numpy."""
+    import numpy as np
+    from numpy._core.multiarray import scalar
+
+    numbers = [type(np.dtype(name)) for name in ("float32", "float64", "int64")]
+    former: Any = (scalar, "numpy.core.multiarray.scalar")  # its name before numpy 2
+    return [argparse.Namespace, scalar, former, np.dtype, *numbers]
 
 
 def _read_torch(
@@ -173,8 +194,7 @@ def _read_torch(
     device = "meta" if shapes_only else "cpu"
     lazy = not shapes_only and zipfile.is_zipfile(path)  # the format of before 2020 is no archive
     try:
-        # Training scripts keep their arguments beside the tensors.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(_harmless()):
             held: Any = torch.load(path, map_location=device, weights_only=True, mmap=lazy)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         first = (str(error).splitlines() or ["empty"])[0][:200]

@@ -51,13 +51,32 @@ def resize(
     """
     if tuple(pictures_F3HW.shape[-2:]) == tuple(size):
         return pictures_F3HW
-    is_bytes = pictures_F3HW.dtype == torch.uint8
-    if is_bytes and not (antialias and pictures_F3HW.device.type == "cpu"):
-        scaled = resize(pictures_F3HW.float(), size, mode=mode, antialias=antialias)
-        return scaled.round().clamp(0, 255).byte()
+    if pictures_F3HW.dtype == torch.uint8:
+        if antialias and pictures_F3HW.device.type != "cpu":
+            return resize_in_passes(pictures_F3HW, size, mode=mode)
+        if not antialias:
+            scaled = resize(pictures_F3HW.float(), size, mode=mode, antialias=False)
+            return scaled.round().clamp(0, 255).byte()
     return functional.interpolate(
         pictures_F3HW, size=size, mode=mode, align_corners=False, antialias=antialias
     )
+
+
+def resize_in_passes(
+    bytes_F3HW: Tensor, size: tuple[int, int], *, mode: Literal["bilinear", "bicubic"]
+) -> Tensor:
+    """Return bytes resized with antialiasing by operations that every device has.
+
+    As PIL and the CPU do it: in width, to bytes again, then in height. In one pass of floats,
+    bicubic differs by up to 12 levels where a sharp edge overshoots the range of a byte.
+    """
+    scaled_F3HW = bytes_F3HW.float()
+    for shape in ((bytes_F3HW.shape[-2], size[1]), size):
+        scaled_F3HW = functional.interpolate(
+            scaled_F3HW, size=shape, mode=mode, align_corners=False, antialias=True
+        )
+        scaled_F3HW = scaled_F3HW.round().clamp(0, 255)
+    return scaled_F3HW.byte()
 
 
 def centre_crop(
