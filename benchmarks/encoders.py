@@ -148,7 +148,7 @@ def matrix_rate(device: torch.device, precision: str) -> float:
     """Return the arithmetic of a large matrix product in GFLOP/s."""
     size = 8192 if device.type == "cuda" else 2048
     left = torch.randn(size, size, device=device, dtype=getattr(torch, precision))
-    seconds = [timed(device, torch.matmul, left, left)[1] for _ in range(6)]
+    seconds = [timed(device, torch.matmul, left, left)[1] for _ in range(20)]
     return 2 * size**3 / min(seconds) / 1e9
 
 

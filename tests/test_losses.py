@@ -19,6 +19,7 @@ LOSSES = [
     lambda s, y: contrastive_alignment(s, y, candidates="all"),
     lambda s, y: hinge_ranking(s, y, violations="all"),
     lambda s, y: hinge_ranking(s, y, violations="worst"),
+    lambda s, y: hinge_ranking(s, y, violations="ranked"),
 ]
 
 
@@ -80,6 +81,8 @@ def test_worked_example_of_hinges():
     assert hinge_ranking(scores, labels, margin=1.0).item() == pytest.approx(0.5 + 2.0)
     worst = hinge_ranking(scores, labels, margin=1.0, violations="worst")
     assert worst.item() == pytest.approx(2.0)
+    ranked = hinge_ranking(scores, labels, margin=1.0, violations="ranked")
+    assert ranked.item() == pytest.approx((1 + 1 / 2) / 2 * (0.5 + 2.0))
 
 
 def test_hinges_that_are_kept_cost_nothing():
@@ -88,7 +91,7 @@ def test_hinges_that_are_kept_cost_nothing():
 
 
 def test_one_class_alone_has_no_rival():
-    for violations in ("all", "worst"):
+    for violations in ("all", "worst", "ranked"):
         loss = hinge_ranking(torch.ones(4, 1), torch.zeros(4).long(), violations=violations)
         assert loss.item() == 0
 
@@ -139,5 +142,5 @@ def test_wrong_input_is_named(loss, scores, labels, message):
 def test_wrong_options_are_named():
     with pytest.raises(ValueError, match="'classes', 'samples' or 'all', got 'batch'"):
         contrastive_alignment(SCORES, LABELS, candidates="batch")
-    with pytest.raises(ValueError, match="'all' or 'worst', got 'best'"):
+    with pytest.raises(ValueError, match="'all', 'worst' or 'ranked', got 'best'"):
         hinge_ranking(SCORES, LABELS, violations="best")

@@ -11,6 +11,9 @@ from avzsl.evaluation import evaluate_model
 
 SIZE = synthetic.Size(clips=12, audio=48, visual=64, text=64, noise=0.4)
 SMALLER = {"depth": 1, "heads": 4, "head_dim": 16, "width": 64, "encoder_hidden": None}
+TOKENS = {"width": 64, "encoder_hidden": None}
+JOINT = {"joint_width": 64, "joint_hidden": 64}
+PAIR = {"width": 64, "audio_hidden": 64, "visual_hidden": 64, "projection_hidden": 64}
 TRAINING = {"epochs": 12, "learning_rate": 1e-3}
 CHANCE = 100 / SIZE.test_classes
 
@@ -31,6 +34,12 @@ def zsl(folder, kind, options, data):
         ("ez-avgzl", SMALLER | {"readout": "attended"}),
         ("ez-avgzl", SMALLER | {"readout": "product"}),
         ("ez-avgzl", SMALLER | {"readout": "residual"}),
+        ("tcaf", SMALLER | JOINT),
+        ("attention-fusion", TOKENS | JOINT),
+        ("perceiver", TOKENS | JOINT | {"latents": 8, "blocks": 1, "heads": 4, "head_dim": 16}),
+        ("clipclap", {}),
+        ("kda", PAIR | {"mode": "paper"}),
+        ("kda", PAIR | {"mode": "released"}),
     ],
 )
 def test_unseen_combinations_are_recognised(tmp_path, kind, options):

@@ -196,8 +196,11 @@ def naive_hinges(scores, labels, margin, violations):
     for b, (row, label) in enumerate(zip(scores, labels, strict=True)):
         hinges = {k: max(0.0, margin + row[k] - row[label]) for k in range(len(row)) if k != label}
         worst = max(hinges.values(), default=0.0)
-        if violations == "all":
+        if violations in ("all", "ranked"):
             chosen = {k: 1.0 for k, hinge in hinges.items() if hinge > 0}
+            if violations == "ranked":
+                weight = sum(1 / place for place in range(1, len(chosen) + 1))
+                chosen = {k: weight / len(chosen) for k in chosen}
         else:
             tied = [k for k, hinge in hinges.items() if hinge == worst > 0]
             chosen = {k: 1 / len(tied) for k in tied}
@@ -229,7 +232,7 @@ def test_alignment(candidates, batch):
     np.testing.assert_allclose(gradient, expected_gradient, atol=1e-12)
 
 
-@pytest.mark.parametrize("violations", ["all", "worst"])
+@pytest.mark.parametrize("violations", ["all", "worst", "ranked"])
 @quick
 @given(scored_batches(), st.sampled_from([0.0, 0.125, 1.0]))
 def test_hinge_ranking(violations, batch, margin):

@@ -11,6 +11,17 @@ from avzsl.training.protocol import ProtocolOptions
 from avzsl.training.stages import train_run
 
 CPU = torch.device("cpu")
+TOKENS = {"width": 16, "encoder_hidden": None, "time_width": 4}
+JOINT = {"joint_width": 16, "joint_hidden": 16}
+AVCA = {
+    "width": 16,
+    "embedding": 8,
+    "encoder_hidden": 16,
+    "projection_hidden": 16,
+    "heads": 2,
+    "head_dim": 4,
+    "feedforward": 8,
+}
 SMALL = {
     "devise": {},
     "ez-avgzl": {
@@ -22,6 +33,27 @@ SMALL = {
         "encoder_hidden": None,
         "time_width": 4,
     },
+    "tcaf": TOKENS | JOINT | {"depth": 1, "heads": 2, "head_dim": 4, "feedforward": 8},
+    "attention-fusion": TOKENS | JOINT,
+    "perceiver": TOKENS
+    | JOINT
+    | {"latents": 3, "blocks": 2, "heads": 2, "head_dim": 4, "feedforward": 8},
+    "clipclap": JOINT | {"encoder_width": 16},
+    "kda": {
+        "width": 16,
+        "audio_hidden": 16,
+        "visual_hidden": 16,
+        "projection_hidden": 16,
+        "heads": 2,
+        "head_dim": 4,
+        "feedforward": 8,
+    },
+    "avca": AVCA,
+    "hyper-alignment": AVCA,
+    "hyper-single": AVCA,
+    "hyper-multiple": AVCA,
+    "avgzslnet": {"embedding": 8, "hidden": 16, "class_hidden": 16, "decoder_hidden": 8},
+    "cjme": {"embedding": 8, "hidden": 16, "class_hidden": 16},
 }
 """Sizes for tests; a method that is not named here takes its defaults."""
 

@@ -6,7 +6,11 @@ example: avzsl plan
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable
 from pathlib import Path
+
+from avzsl.sources.checkpoint import MissingWeightsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +31,22 @@ def run(args: argparse.Namespace) -> None:
 
     raw = yaml.safe_load(args.config.read_text(encoding="utf-8")) or {}
     plan = Plan(load_config(raw, args.schema), Path.cwd())
+    os.environ["AVZSL_WEIGHTS"] = plan.config.sections["weights"]
     for name in plan.config.datasets:
         print(f"dataset {name}: {len(plan.shards(name))} shards, id {plan.manifest_id(name)}")
         print(count_subsets(plan.rows(name)))
     for name, encoder in plan.config.encoders.items():
-        print(f"encoder {name}: {encoder.modality}, fingerprint {plan.fingerprint(name)}")
+        known = _known("fingerprint", plan.fingerprint, name)
+        print(f"encoder {name}: {encoder.modality}, {known}")
     for dataset in plan.config.datasets:
         for features in plan.config.features:
             table = f"results/{dataset}_{features}.csv"
-            print(f"table {table}: id {plan.table_id(dataset, features)}")
+            print(f"table {table}: {_known('id', plan.table_id, dataset, features)}")
+
+
+def _known(what: str, question: Callable[..., str], *names: str) -> str:
+    """Return an id, or that it depends on weights that are not here."""
+    try:
+        return f"{what} {question(*names)}"
+    except MissingWeightsError:
+        return "weights are missing"
