@@ -24,6 +24,7 @@ LAYERS = [
         "locks",
         "logs",
         "options",
+        "presets",
         "provenance",
         "registry",
         "seeding",

@@ -14,6 +14,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from avzsl.presets import merge, with_published
 from avzsl.registry import did_you_mean
 
 NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -88,21 +89,10 @@ def load_config(raw: Mapping[str, Any], schema_file: str | Path) -> Config:
     for encoder in (part for parts in features.values() for part in parts.values()):
         if encoder not in made["encoders"] and encoder in plugins["encoders"]:
             made["encoders"] |= _plugins({encoder: None}, "encoders", plugins["encoders"], schema)
+    _expand_datasets(made)
     config = Config(**made, features=features, sections=sections)
     _check_references(config, plugins, schema)
     return config
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with the values of ``over`` laid over it, key by key, at every depth."""
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            merged[key] = merge(old, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def check(value: Any, part: dict[str, Any], schema: dict[str, Any], where: str) -> Any:
@@ -185,8 +175,20 @@ def _plugin(
             "If another package provides it, run: avzsl schema"
         )
     about = kinds[kind]
+    if section == "methods":
+        own = with_published(own, kind, where)
     options = check(own, about["schema"], schema, where)
     return Plugin(name, kind, about.get("revision", 0), about.get("modality"), options)
+
+
+def _expand_datasets(made: dict[str, dict[str, Plugin]]) -> None:
+    """Put published hyper-parameters into the datasets' own settings of methods, in place."""
+    for dataset in made["datasets"].values():
+        settings = dataset.options.get("methods") or {}
+        for method, own in settings.items():
+            if isinstance(own, Mapping) and method in made["methods"]:
+                where = f"datasets.{dataset.name}.methods.{method}"
+                settings[method] = with_published(own, made["methods"][method].kind, where)
 
 
 def _check_references(config: Config, plugins: dict[str, Any], schema: dict[str, Any]) -> None:

@@ -193,6 +193,11 @@ class Plan:
         runs = self.run_ids(dataset, features)
         return digest("table", TABLE_REVISION, list(self.config.methods), runs)
 
+    def published(self, dataset: str, features: str) -> list[str]:
+        """Return benchmark and feature set whose published numbers stand in a table, if any."""
+        plugin = self.config.datasets[dataset]
+        return [plugin.options["benchmark"], features] if plugin.kind == "benchmark" else []
+
     def run_ids(self, dataset: str, features: str) -> list[str]:
         """Return the ids of all runs of a table, seed by seed of method by method."""
         return [

@@ -104,6 +104,12 @@ def set_aside_outdated_tables():
                     set_aside_outdated(table, PLAN.table_id(dataset, features))
 
 
+def published_option(dataset, features):
+    """The option that puts the papers' numbers beside ours."""
+    words = PLAN.published(dataset, features)
+    return f"--published {' '.join(words)}" if words else ""
+
+
 def planned(question, *args):
     """Ask the plan; what is wrong with the user's files ends the run in one clear line."""
     try:

@@ -28,10 +28,11 @@ rule table:
         runtime="10m",
     params:
         table_id=lambda wc: PLAN.table_id(wc.dataset, wc.features),
+        published=lambda wc: published_option(wc.dataset, wc.features),
         run_ids=lambda wc: to_json(PLAN.run_ids(wc.dataset, wc.features)),
     shell:
         "python -m avzsl --log {log} table --table-id {params.table_id}"
-        " --run-ids {params.run_ids:q}"
+        " --run-ids {params.run_ids:q} {params.published}"
         " --out {output} -- {input:q}"
 
 

@@ -18,6 +18,11 @@ from avzsl.config import NAME_PATTERN, PLUGIN_SECTIONS
 from avzsl.provenance import write_text
 
 DEFAULT_OUT = Path("workflow/schemas/config.schema.json")
+PUBLISHED = {
+    "description": "Published hyper-parameters to begin with, such as ucf.cls; several are laid "
+    "over one another (avzsl/methods/published.toml).",
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+}
 DEFAULT_DOCS = Path("docs/configuration.md")
 
 
@@ -116,11 +121,12 @@ def _section(cls: type, defs: dict[str, Any]) -> dict[str, Any]:
 
 def _named(section: str, kinds: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a section of named plug-ins: the options follow from the kind."""
+    more = {"kind": True} | ({"published": PUBLISHED} if section == "methods" else {})
     choose = [
         {
             "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
             "then": {
-                "properties": {"kind": True, **_definition(about, defs)["properties"]},
+                "properties": {**more, **_definition(about, defs)["properties"]},
                 "additionalProperties": False,
             },
         }

@@ -16,6 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-ids", type=json.loads, metavar="JSON", help="refuse evaluations of other runs"
     )
+    parser.add_argument(
+        "--published",
+        nargs=2,
+        metavar=("BENCHMARK", "FEATURES"),
+        help="put the papers' numbers beside ours, such as: vggsound imagebind",
+    )
     parser.add_argument("--table-id", default="", metavar="ID", help="id to write beside the table")
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")
 
@@ -23,8 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the table and print it."""
     from avzsl.report.collect import read_evaluations
+    from avzsl.report.published import published
     from avzsl.report.tables import as_text, result_rows, write_table
 
-    rows = result_rows(read_evaluations(args.evaluations, args.run_ids))
+    printed = published(*args.published) if args.published else None
+    rows = result_rows(read_evaluations(args.evaluations, args.run_ids), printed)
     write_table(args.out, rows, table_id=args.table_id)
     print(as_text(rows, str(args.out)))

@@ -14,6 +14,7 @@ from avzsl.provenance import write_aside, write_json
 
 if TYPE_CHECKING:
     from avzsl.report.collect import Evaluation
+    from avzsl.report.published import Published
 
 METRICS = ("seen", "unseen", "hm", "zsl")
 COLUMNS = (
@@ -35,8 +36,14 @@ with one seed; published numbers are empty where there are none."""
 Row = dict[str, str]
 
 
-def result_rows(evaluations: Sequence[Evaluation]) -> list[Row]:
+def result_rows(
+    evaluations: Sequence[Evaluation], printed: Mapping[str, Published] | None = None
+) -> list[Row]:
     """Return one row per method, in the order in which the methods come first.
+
+    Args:
+        evaluations: All runs.
+        printed: Method -> what a paper prints for it (``avzsl.report.published``).
 
     Raises:
         ValueError: If the runs of a method were scored on different clips or classes.
@@ -44,7 +51,13 @@ def result_rows(evaluations: Sequence[Evaluation]) -> list[Row]:
     groups: dict[str, list[Evaluation]] = defaultdict(list)
     for evaluation in evaluations:
         groups[evaluation.method].append(evaluation)
-    return [_row(method, runs) for method, runs in groups.items()]
+    rows = [_row(method, runs) for method, runs in groups.items()]
+    for row in rows:
+        found = (printed or {}).get(row["method"])
+        if found is not None:
+            row |= {f"published_{metric}": getattr(found, metric) for metric in METRICS}
+            row["published_source"] = found.source + (f" ({found.note})" if found.note else "")
+    return rows
 
 
 def _row(method: str, runs: Sequence[Evaluation]) -> Row:
@@ -115,6 +128,11 @@ def as_text(rows: Sequence[Row], title: str) -> str:
         [row["method"], *(_mean_sd(row, metric) for metric in METRICS), row["seeds"]]
         for row in rows
     ]
+    if any(row["published_hm"] for row in rows):
+        head.append("published S / U / HM / ZSL")
+        for row, line in zip(rows, body, strict=True):
+            cells = [row[f"published_{metric}"] or "-" for metric in METRICS]
+            line.append(" / ".join(cells) if row["published_hm"] else "")
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
     lines = [
         "  ".join(
@@ -143,4 +161,9 @@ def _footnotes(rows: Sequence[Row]) -> list[str]:
             f"{row['clips_unseen']} clips; {row['classes_seen']} seen classes, "
             f"{row['clips_seen']} clips)."
         )
+    notes += [
+        f"Published, {row['method']}: {row['published_source']}."
+        for row in rows
+        if row["published_source"]
+    ]
     return notes + [f"{row['method']}: {row['notes']}" for row in rows if row["notes"]]

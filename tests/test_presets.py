@@ -1,0 +1,94 @@
+"""Published hyper-parameters by name in config.yaml, and published numbers beside ours."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from avzsl.config import load_config
+from avzsl.methods.base import methods
+from avzsl.presets import with_published
+from avzsl.report.published import all_published, published
+
+
+@pytest.fixture
+def raw(root: Path) -> dict[str, Any]:
+    shipped = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
+    shipped["datasets"]["demo"]["methods"] = {}
+    return shipped | {"tables": None}
+
+
+def load(root: Path, raw: dict[str, Any]):  # type: ignore[no-untyped-def]
+    schema = root / "workflow" / "schemas" / "config.schema.json"
+    return load_config(copy.deepcopy(raw), schema)
+
+
+def test_published_settings_lie_under_ones_own(root: Path, raw: dict[str, Any]) -> None:
+    raw["methods"] = {"avca": {"published": "vggsound.main", "training": {"epochs": 3}}}
+    options = load(root, raw).methods["avca"].options
+    assert options["training"]["batch_size"] == 64 and options["training"]["epochs"] == 3
+    assert options["training"]["steps_per_epoch"] == 500
+    raw["methods"] = {"avca": {"published": "ucf.main"}}
+    assert load(root, raw).methods["avca"].options["training"]["batch_size"] == 256
+
+
+def test_several_are_laid_over_one_another(root: Path, raw: dict[str, Any]) -> None:
+    raw["methods"] = {"tcaf": {"published": ["activitynet.main", "released"]}}
+    options = load(root, raw).methods["tcaf"].options
+    assert (options["depth"], options["heads"], options["evaluation_times"]) == (8, 3, "index")
+
+
+def test_a_dataset_can_name_its_own(root: Path, raw: dict[str, Any]) -> None:
+    raw["methods"] = {"avca": {}, "plain": {"kind": "avca"}}
+    raw["datasets"]["demo"]["methods"] = {"avca": {"published": "vggsound.main"}}
+    config = load(root, raw)
+    assert config.method_options("demo", "avca")["training"]["batch_size"] == 64
+    assert config.method_options("demo", "plain")["training"]["batch_size"] == 256
+
+
+@pytest.mark.parametrize("where", ["methods", "datasets.demo.methods"])
+def test_unknown_ones_are_named_with_the_nearest(
+    root: Path, raw: dict[str, Any], where: str
+) -> None:
+    own = {"avca": {"published": "vggsound.mian"}}
+    if where == "methods":
+        raw["methods"] = own
+    else:
+        raw["methods"] = {"avca": {}}
+        raw["datasets"]["demo"]["methods"] = own
+    with pytest.raises(ValueError, match=rf"{where}\.avca\.published.*'vggsound\.main'"):
+        load(root, raw)
+
+
+def test_a_method_without_any_says_so() -> None:
+    with pytest.raises(ValueError, match="Known: none"):
+        with_published({"published": "ucf.cls"}, "ez-avgzl", "methods.ez-avgzl")
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def test_published_numbers_are_of_known_things(root: Path, raw: dict[str, Any]) -> None:
+    for row in all_published():
+        assert row.benchmark in ("vggsound", "ucf", "activitynet")
+        assert row.features in raw["features"] and row.method in methods.names()
+        assert row.source and float(row.hm) >= 0 and float(row.zsl) >= 0
+    keys = [(row.benchmark, row.features, row.method) for row in all_published()]
+    assert len(set(keys)) == len(keys) == 66
+
+
+@pytest.mark.parametrize("row", all_published(), ids=lambda row: f"{row.benchmark}-{row.method}")
+def test_harmonic_means_recompute(row) -> None:  # type: ignore[no-untyped-def]
+    if row.seen:
+        seen, unseen = float(row.seen), float(row.unseen)
+        assert 2 * seen * unseen / (seen + unseen) == pytest.approx(float(row.hm), abs=0.02)
+
+
+def test_numbers_are_found_by_benchmark_and_feature_set() -> None:
+    assert published("vggsound", "imagebind")["ez-avgzl"].hm == "26.90"
+    assert published("ucf", "vggish-c3d")["tcaf"].seen == "67.14"
+    assert not published("ucf", "mine")
