@@ -38,7 +38,7 @@ def test_an_unknown_key(project):
     before = shards(project)
     project.edit(methods={"devise": {"dropuot": 0.1}})
     line = line_with(project.run(rc=1), "dropuot")
-    assert "config.yaml: methods.devise has no key 'dropuot'. Did you mean 'dropout'?" in line
+    assert "config.yaml: methods.devise has no key 'dropuot'. Did you mean 'dropout'" in line
     assert shards(project) == before
 
 
