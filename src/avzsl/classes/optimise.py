@@ -33,6 +33,8 @@ from avzsl.types import ClassEmbeddings
 
 _log = logging.getLogger(__name__)
 
+MANY_CLASSES = 1000
+"""From here on a step is long enough to share it among cores."""
 _ROUNDING = 1e-12
 """Gains below this are none, even where the loss is 0."""
 
@@ -40,8 +42,9 @@ _ROUNDING = 1e-12
 def optimise_classes(embeddings: ClassEmbeddings, options: ClassOptimisation) -> OptimisedClasses:
     """Return the class embeddings that minimise Eq. 4, starting from the original ones.
 
-    Runs in float64 on one core without random numbers: the result depends on the input alone, up
-    to the rounding of another machine's arithmetic, and not on the number of threads.
+    Runs in float64 without random numbers (but for ``ranking: sampled``, which is seeded): the
+    result depends on the input alone, up to the rounding of another machine's arithmetic; below
+    1,000 classes not on the number of threads either.
 
     Raises:
         ValueError: If there are fewer than two classes, if a vector is zero or not finite, or if
@@ -50,7 +53,7 @@ def optimise_classes(embeddings: ClassEmbeddings, options: ClassOptimisation) ->
     original = normalise(embeddings)
     _check_distinct(original)
     original_CW = F.normalize(torch.from_numpy(original.vectors).double(), dim=1)
-    with _one_thread():
+    with _few_threads(len(original.names)):
         objective = ClassObjective(original_CW, options)
         best_CW, trace, converged = _descend(original_CW, objective, options)
     result = OptimisedClasses(
@@ -78,13 +81,13 @@ def _check_distinct(original: ClassEmbeddings) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one core: a step is many short operations.
+def _few_threads(classes: int) -> Iterator[None]:
+    """Compute on one core where a step is many short operations, as it is below 1,000 classes.
 
     On a busy machine, waiting for the other threads after each took ten times as long as the work.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(1 if classes < MANY_CLASSES else before)
     try:
         yield
     finally:

@@ -26,6 +26,12 @@ class ClassOptimisation:
     """Weight of the separation in Eq. 4; the semantic term has 1 - alpha. The paper's default."""
     margin: Annotated[float, Field(ge=0)] = 1.0
     """Lead in Eq. 3, in units of the distance; best in the paper's Table 9."""
+    ranking: Literal["exact", "dense", "sampled"] = "exact"
+    """How the triplets of Eq. 3 are counted. ``exact``: all of them, in C² log C steps for C
+    classes. ``dense``: all of them one by one, in C³; the same result. ``sampled``: some drawn anew
+    in each step, as the paper proposes for many classes; an estimate."""
+    sampled_triplets: Annotated[int, Field(ge=1)] = 1_000_000
+    """Triplets drawn in a step where ``ranking`` is ``sampled``."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-2
     """First step size of Adam; halved whenever the loss stands still. Not stated in the paper."""
     tolerance: Annotated[float, Field(ge=0)] = 3e-4

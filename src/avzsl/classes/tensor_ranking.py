@@ -1,0 +1,95 @@
+r"""Eq. 3 exactly in O(C² log C) by tensor operations, for a GPU.
+
+What has to be counted is, for an anchor with the classes in order of distance x, how many elements
+of a stretch of their ranks are higher (or lower) than a given one. A wavelet matrix (Claude,
+Navarro and Ordóñez, 2015) answers such a question in one step for each bit of a rank, and every
+step is a cumulative sum and a few gathers over all classes of all anchors at once:
+
+    at rest as the nearer one     ranks above r_i in the stretch where x_j >= x_i + m
+    at rest as the farther one    ranks below r_j in the stretch where x_i + m <= x_j
+
+Shapes: A anchors of a chunk, C classes, Q = C questions for each anchor.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from avzsl.classes.ranking import TIE_TOLERANCE, Ranking, rank_balance
+
+_CHUNK_CELLS = 2**24
+"""Distances that are looked at together: some 1.5 GB."""
+
+
+class TensorRanking(Ranking):
+    """Eq. 3 by wavelet matrices, on the device of the distances."""
+
+    def __init__(
+        self, original_CC: Tensor, *, margin: float, tie_tolerance: float = TIE_TOLERANCE
+    ) -> None:
+        super().__init__(original_CC, margin=margin, tie_tolerance=tie_tolerance)
+        self._balance_CC, self._pairs_C = rank_balance(self.ranks_CC)
+
+    def count(self, distances_CC: Tensor) -> tuple[Tensor, int, int]:
+        """Count for a chunk of anchors after another."""
+        classes = len(distances_CC)
+        anchors = max(1, _CHUNK_CELLS // max(classes, 1))
+        weights_CC = torch.empty_like(distances_CC)
+        rest = torch.zeros((), dtype=torch.int64, device=distances_CC.device)
+        for start in range(0, classes, anchors):
+            A = slice(start, min(start + anchors, classes))
+            nearer_AC, farther_AC = self._at_rest(distances_CC[A], self.ranks_CC[A], start)
+            weights_CC[A] = (self._balance_CC[A] - nearer_AC + farther_AC).to(weights_CC.dtype)
+            rest += nearer_AC.sum()
+        return weights_CC, int(self._pairs_C.sum() - rest), self.triplets
+
+    def _at_rest(self, x_AC: Tensor, ranks_AC: Tensor, first: int) -> tuple[Tensor, Tensor]:
+        """Return the triplets at rest of each class, as the nearer and as the farther one."""
+        own_A1 = torch.arange(first, first + len(x_AC), device=x_AC.device)[:, None]
+        x_AC = x_AC.scatter(1, own_A1, -torch.inf)  # before all, and of rank 0
+        sorted_AC, order_AC = x_AC.sort(dim=1, stable=True)
+        matrix = _WaveletMatrix(ranks_AC.gather(1, order_AC))
+        classes = x_AC.shape[1]
+        # Behind this place lie the partners j of i; before that one the partners i of j.
+        far_AC = torch.searchsorted(sorted_AC, x_AC + self.margin, side="left")
+        near_AC = torch.searchsorted(sorted_AC + self.margin, x_AC.contiguous(), side="right")
+        ends_AC = torch.full_like(far_AC, classes)
+        nearer_AC = (classes - far_AC) - matrix.below(far_AC, ends_AC, ranks_AC + 1)
+        # The anchor, of rank 0 at the first place, is no class of lower rank.
+        farther_AC = matrix.below(torch.ones_like(near_AC).minimum(near_AC), near_AC, ranks_AC)
+        neighbour_AC = ranks_AC > 0
+        return nearer_AC * neighbour_AC, farther_AC * neighbour_AC
+
+
+class _WaveletMatrix:
+    """Ranks of the classes of each anchor in order of distance, bit by bit."""
+
+    def __init__(self, values_AC: Tensor) -> None:
+        classes = values_AC.shape[1]
+        self._bits = max(classes.bit_length(), 1)
+        self._ones: list[Tensor] = []
+        self._zeros: list[Tensor] = []
+        places_C = torch.arange(classes, device=values_AC.device)
+        for bit in reversed(range(self._bits)):
+            is_one_AC = (values_AC >> bit) & 1
+            ones_AC1 = torch.nn.functional.pad(is_one_AC.long().cumsum(1), (1, 0))
+            zeros_A1 = classes - ones_AC1[:, -1:]
+            before_AC = ones_AC1[:, :-1]
+            to_AC = torch.where(is_one_AC.bool(), zeros_A1 + before_AC, places_C - before_AC)
+            values_AC = torch.empty_like(values_AC).scatter_(1, to_AC, values_AC)
+            self._ones.append(ones_AC1)
+            self._zeros.append(zeros_A1)
+
+    def below(self, begins_AQ: Tensor, ends_AQ: Tensor, values_AQ: Tensor) -> Tensor:
+        """Return how many elements from ``begins`` to ``ends`` are below ``values``, [A, Q]."""
+        total_AQ = torch.zeros_like(begins_AQ)
+        for level, bit in enumerate(reversed(range(self._bits))):
+            ones, zeros = self._ones[level], self._zeros[level]
+            ones_begin, ones_end = ones.gather(1, begins_AQ), ones.gather(1, ends_AQ)
+            zeros_between = (ends_AQ - ones_end) - (begins_AQ - ones_begin)
+            is_one = ((values_AQ >> bit) & 1).bool()
+            total_AQ += torch.where(is_one, zeros_between, 0)
+            begins_AQ = torch.where(is_one, zeros + ones_begin, begins_AQ - ones_begin)
+            ends_AQ = torch.where(is_one, zeros + ones_end, ends_AQ - ones_end)
+        return total_AQ
