@@ -87,7 +87,8 @@ def loaded(kind: str) -> Any:
 def check(encoder: Any, windows: torch.Tensor, spans: np.ndarray, seconds: float) -> None:
     expected = EXPECTED[encoder.kind](seconds)
     assert len(spans) == len(expected), encoder.kind
-    np.testing.assert_allclose(spans, expected, atol=2e-3, err_msg=encoder.kind)
+    wanted = np.reshape(expected, (-1, 2))
+    np.testing.assert_allclose(spans, wanted, atol=2e-3, err_msg=encoder.kind)
     if not expected:
         return  # too short for this encoder: the clip is a row of the failures
     with torch.inference_mode():
