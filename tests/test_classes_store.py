@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from avzsl.classes.embed import normalise
 from avzsl.classes.options import ClassOptimisation
 from avzsl.classes.records import OptimisedClasses, Trace
 from avzsl.classes.store import read_classes, read_optimised, write_classes, write_optimised
@@ -128,3 +129,16 @@ def test_records_that_do_not_fit_are_refused(original):
     longer = dataclasses.replace(original, vectors=np.ones((4, 7), dtype=np.float32))
     with pytest.raises(ValueError, match="differ in size"):
         OptimisedClasses(embeddings=longer, original=original, trace=trace, converged=True)
+
+
+def test_lengths_are_kept_beside_unit_vectors(tmp_path):
+    given = np.array([[3.0, 4.0], [0.0, 0.5], [1.0, 0.0]], np.float32)
+    embeddings = normalise(ClassEmbeddings(names=("a", "b", "c"), vectors=given))
+    write_classes(tmp_path / "c.h5", embeddings, id="x", options={})
+    read = read_classes(tmp_path / "c.h5")
+    assert np.allclose(np.linalg.norm(read.vectors, axis=1), 1)
+    assert read.lengths.tolist() == [5.0, 0.5, 1.0]
+    assert np.allclose(read.raw().vectors, given)
+    assert normalise(read).lengths.tolist() == [5.0, 0.5, 1.0], "normalised once more"
+    with pytest.raises(ValueError, match="original lengths"):
+        read.raw().raw()

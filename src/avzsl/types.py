@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -164,6 +164,8 @@ class ClassEmbeddings:
     """[K, W]"""
     notes: tuple[str, ...] = ()
     """What a reader of any result made with them must know."""
+    lengths: NDArray[np.float64] | None = None
+    """[K] L2 lengths of the vectors as the text encoder gave them; None where that is not known."""
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.names):
@@ -172,3 +174,14 @@ class ClassEmbeddings:
             )
         if len(set(self.names)) != len(self.names):
             raise ValueError("Class names must be distinct.")
+
+    def raw(self) -> ClassEmbeddings:
+        """Return the vectors in the lengths that the text encoder gave them.
+
+        Raises:
+            ValueError: If these are not known: optimised embeddings have length 1.
+        """
+        if self.lengths is None:
+            raise ValueError("These class embeddings do not hold their original lengths.")
+        vectors = self.vectors * self.lengths[:, None]
+        return replace(self, vectors=vectors.astype(np.float32), lengths=None)

@@ -54,7 +54,7 @@ def embed_classes(
 
 
 def normalise(embeddings: ClassEmbeddings) -> ClassEmbeddings:
-    """Return the embeddings with rows of unit L2 norm.
+    """Return the embeddings with rows of unit L2 norm; their lengths are kept beside them.
 
     Raises:
         ValueError: If a row is zero or not finite; the message names the classes.
@@ -67,7 +67,8 @@ def normalise(embeddings: ClassEmbeddings) -> ClassEmbeddings:
             f"No direction in the vectors of {bad}: they are zero or not finite. "
             "Rename these classes or choose another text encoder."
         )
-    return replace(embeddings, vectors=(vectors / norms).astype(np.float32))
+    lengths = norms[:, 0] if embeddings.lengths is None else embeddings.lengths
+    return replace(embeddings, vectors=(vectors / norms).astype(np.float32), lengths=lengths)
 
 
 def same_pairs(embeddings: ClassEmbeddings) -> list[tuple[str, str]]:

@@ -57,7 +57,7 @@ def optimise_classes(embeddings: ClassEmbeddings, options: ClassOptimisation) ->
         objective = ClassObjective(original_CW, options)
         best_CW, trace, converged = _descend(original_CW, objective, options)
     result = OptimisedClasses(
-        embeddings=replace(original, vectors=best_CW.float().numpy()),
+        embeddings=replace(original, vectors=best_CW.float().numpy(), lengths=None),
         original=original,
         trace=trace,
         converged=converged,

@@ -126,6 +126,8 @@ def _fill(
     names = np.array(embeddings.names, dtype=object)
     file.create_dataset("names", data=names, dtype=h5py.string_dtype("utf-8"), track_times=False)
     file.create_dataset("embeddings", data=embeddings.vectors, dtype="<f4", track_times=False)
+    if embeddings.lengths is not None:
+        file.create_dataset("lengths", data=embeddings.lengths, dtype="<f8", track_times=False)
 
 
 def _embeddings(file: h5py.File, name: str) -> ClassEmbeddings:
@@ -133,6 +135,7 @@ def _embeddings(file: h5py.File, name: str) -> ClassEmbeddings:
         names=tuple(file["names"].asstr()[:]),
         vectors=file[name][:],
         notes=tuple(json.loads(file.attrs.get("notes", "[]"))),
+        lengths=file["lengths"][:] if name == "embeddings" and "lengths" in file else None,
     )
 
 

@@ -37,14 +37,18 @@ def run(args: argparse.Namespace) -> None:
     """Write the model and its history."""
     from avzsl.classes.store import read_classes
     from avzsl.cli.arguments import read_features
+    from avzsl.methods import methods
     from avzsl.options import from_dict
     from avzsl.training.protocol import ProtocolOptions
     from avzsl.training.stages import train_run
 
     device = prepare_compute(args)
+    classes = read_classes(args.classes, expected_id=args.classes_id)
+    if from_dict(methods.get(args.kind).Options, args.options).classes == "raw":
+        classes = classes.raw()
     train_run(
         read_features(args, device, test=False),
-        read_classes(args.classes, expected_id=args.classes_id),
+        classes,
         args.kind,
         args.options,
         seed=args.seed,

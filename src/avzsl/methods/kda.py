@@ -85,6 +85,8 @@ class KdaOptions(MethodOptions):
         betas=(0.5, 0.999),
     )
     """How the method is fitted."""
+    classes: Literal["optimised", "original", "raw"] = "raw"
+    """Which class embeddings; the published method takes CLIP's in their own lengths."""
     mode: Literal["paper", "released"] = "paper"
     """``paper``: margin loss and alignment loss. ``released``: alignment loss alone."""
     alignment_weight: Annotated[float, Field(ge=0)] = 5.0
@@ -132,6 +134,7 @@ class Kda(Method):
     paper: ClassVar[str] = "chen2023kda"
     summary: ClassVar[str] = "features aligned with embedded class descriptions, adaptive margin"
     Options: ClassVar[type[MethodOptions]] = KdaOptions
+    needs_tokens: ClassVar[bool] = False
 
     def __init__(self, options: KdaOptions, dims: Dims) -> None:
         super().__init__(options, dims)
