@@ -13,7 +13,15 @@ PAGES = [
     "CHANGELOG.md",
     *(
         f"docs/{name}.md"
-        for name in ("configuration", "decisions", "extending", "methods", "output", "performance")
+        for name in (
+            "configuration",
+            "decisions",
+            "extending",
+            "features",
+            "methods",
+            "output",
+            "performance",
+        )
     ),
 ]
 
@@ -38,7 +46,10 @@ def test_commands_and_files_exist(root, page):
         assert (root / path).is_file(), path
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/methods.md", "docs/encoders.md", "docs/parity.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "docs/methods.md", "docs/encoders.md", "docs/parity.md", "docs/features.md"],
+)
 def test_configurations_in_the_documents_are_valid(root, page):
     shipped = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     schema = root / "workflow" / "schemas" / "config.schema.json"

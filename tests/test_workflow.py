@@ -106,6 +106,17 @@ def test_a_failure_after_a_change_is_planned_again_and_leaves_no_current_table(p
     assert (project.path / TABLE).exists()
 
 
+def test_statistics_come_from_the_evaluations_and_do_not_outlive_them(project):
+    target = "results/mine_signal.statistics.csv"
+    assert project.jobs(target) == ["statistics"]
+    assert project.jobs(target) == []
+    files = [project.path / name for name in (target, target.replace(".csv", ".md"))]
+    assert all("ez-avgzl" in path.read_text(encoding="utf-8") for path in files)
+    project.edit(encoders={"signal-visual": {"size": 48}}, extraction={"timeout_seconds": 0.001})
+    assert "clips failed" in project.run("--keep-going", target, rc=1)
+    assert not any(path.exists() for path in files)
+
+
 def test_lost_metadata_cannot_pass_off_old_features(project):
     project.edit(encoders={"signal-visual": {"size": 48}})
     shutil.rmtree(project.path / ".snakemake")

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from avzsl.datasets.features import FeatureSet
 from avzsl.metrics.accuracy import Metrics, compute_metrics, confusion_counts
 from avzsl.metrics.winners import find_winners
-from avzsl.provenance import origin, write_json
+from avzsl.provenance import digest, origin, write_json
 from avzsl.training.checkpoint import TrainedModel, load_model
 from avzsl.training.clips import Judging, judging_clips, vectors_of
-from avzsl.training.feeding import Feeder
+from avzsl.training.feeding import Feeder, averaged
 from avzsl.training.scoring import score_clips
 
 
@@ -42,7 +42,8 @@ def evaluate_model(
         features: At least the test clips.
         device: Where to compute.
         expected_run_id: The id that the reader counts on; None takes any.
-        out: JSON with the metrics, the accuracy of each class, and the confusions.
+        out: JSON with the metrics, the accuracy of each class, the confusions, and what each clip
+            was taken for.
         name: What the JSON calls the method; None means its kind.
 
     Raises:
@@ -56,18 +57,17 @@ def evaluate_model(
         features, model.seen_classes, seen_subset="test_seen", unseen_subset="test_unseen"
     )
     scores_VK, labels = _score(model, features, judging, device)
-    names = judging.candidates
-    metrics = compute_metrics(scores_VK, labels, judging.is_seen, bias=model.bias, names=names)
+    metrics = compute_metrics(
+        scores_VK, labels, judging.is_seen, bias=model.bias, names=judging.candidates
+    )
     if out is not None:
-        predicted = find_winners(scores_VK, judging.is_seen).predict(model.bias)
-        confusions = _confusions(predicted, labels, names)
+        winners = find_winners(scores_VK, judging.is_seen)
+        predicted = winners.predict(model.bias)
         what = {
             "method": name or model.kind,
-            "candidates": {
-                "seen": [n for n, seen in zip(names, judging.is_seen, strict=True) if seen],
-                "unseen": [n for n, seen in zip(names, judging.is_seen, strict=True) if not seen],
-            },
-            "confusions": confusions,
+            "candidates": _candidates(judging),
+            "confusions": _confusions(predicted, labels, judging.candidates),
+            "outcomes": _outcomes(features, judging, labels, predicted, winners.unseen),
         }
         notes = {"notes": sorted({*model.notes, *features.notes})}
         write_json(out, _describe(model) | asdict(metrics) | what | notes)
@@ -78,7 +78,8 @@ def _score(
     model: TrainedModel, features: FeatureSet, judging: Judging, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the scores [V, K] without bias, and the column of each clip's class."""
-    feeder = Feeder(features, judging.candidates, preparation=model.preparation, device=device)
+    fed = features if model.method.needs_tokens else averaged(features)
+    feeder = Feeder(fed, judging.candidates, preparation=model.preparation, device=device)
     classes = torch.from_numpy(vectors_of(model.classes, judging.candidates)).to(device)
     scores_VK = score_clips(
         model.method,
@@ -119,3 +120,38 @@ def _confusions(
         names[true]: {names[k]: int(counts[true, k]) for k in np.flatnonzero(counts[true])}
         for true in np.flatnonzero(counts.sum(axis=1))
     }
+
+
+def _candidates(judging: Judging) -> dict[str, list[str]]:
+    pairs = list(zip(judging.candidates, judging.is_seen, strict=True))
+    return {
+        "seen": [name for name, seen in pairs if seen],
+        "unseen": [name for name, seen in pairs if not seen],
+    }
+
+
+def _outcomes(
+    features: FeatureSet,
+    judging: Judging,
+    labels: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    unseen: NDArray[np.int64],
+) -> dict[str, str]:
+    """Return what each clip is, and was taken for, as places among the candidates, seen ones first.
+
+    One line of numbers each, in the order of the manifest, the clips of ``test_seen`` first; the id
+    of the clips tells whether two evaluations can be compared clip by clip.
+    """
+    order = np.argsort(~judging.is_seen, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return {
+        "clips_id": digest("clips", [features.video_ids[row] for row in judging.rows]),
+        "true": _line(place[labels]),
+        "predicted": _line(place[predicted]),
+        "zsl": _line(place[unseen]),
+    }
+
+
+def _line(numbers: NDArray[np.int64]) -> str:
+    return " ".join(map(str, numbers.tolist()))

@@ -12,12 +12,13 @@ import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from avzsl.config import Config, Plugin
 from avzsl.datasets.kinds import DatasetKind, dataset_kinds
 from avzsl.datasets.listing import Listing, read_snapshot, snapshot_path, write_snapshot
 from avzsl.datasets.manifest import ManifestRow
+from avzsl.encoders.published import PUBLISHED_KINDS, Published
 from avzsl.provenance import class_embeddings_id, digest, encoder_fingerprint
 from avzsl.training.protocol import TRAINING_REVISION
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 TABLE_REVISION = 1
 """Raised by hand whenever the code of evaluation or table changes what comes out."""
+
+FILE_OPTIONS = frozenset({"weights", "encoders"})
+"""Options of encoders whose results depend on files, or on other encoders: they are asked for their
+ids. The ids of all others follow from the configuration."""
 
 
 class Plan:
@@ -103,6 +108,7 @@ class Plan:
             "AVZSL_EXTRACTION": to_json(sections["extraction"]),
             "AVZSL_DATASETS": to_json(datasets),
             "AVZSL_WEIGHTS": sections["weights"],
+            "AVZSL_MEMORY": to_json(sections["memory"]),
         }
 
     def manifest_id(self, dataset: str) -> str:
@@ -127,7 +133,7 @@ class Plan:
 
     def memory_mb(self, encoder: str, base: int) -> int:
         """Return what a job with an encoder needs in main memory: ``base`` and its weights."""
-        if "weights" not in self.config.encoders[encoder].options:
+        if FILE_OPTIONS.isdisjoint(self.config.encoders[encoder].options):
             return base
         return base + self.encoder(encoder).weights_bytes // 2**20
 
@@ -139,12 +145,63 @@ class Plan:
             MissingWeightsError: If its weights are not on disk; the message says how to get them.
         """
         plugin = self.config.encoders[encoder]
-        if "weights" not in plugin.options:
+        if FILE_OPTIONS.isdisjoint(plugin.options):
             return encoder_fingerprint(plugin.kind, plugin.revision, plugin.options)
         try:
             return self.encoder(encoder).fingerprint
         except OSError as error:
             raise type(error)(f"config.yaml: encoders.{encoder}: {error}") from None
+
+    def text_fingerprint(self, dataset: str, encoder: str) -> str:
+        """Return the id of a text encoder for the classes of a dataset.
+
+        Raises:
+            MissingWeightsError: If its files are not on disk; the message says how to get them.
+            ValueError: If it looks classes up and has nothing for one.
+        """
+        if FILE_OPTIONS.isdisjoint(self.config.encoders[encoder].options):
+            return self.fingerprint(encoder)
+        from avzsl.encoders import TextEncoder
+
+        found = self.encoder(encoder)
+        assert isinstance(found, TextEncoder)  # the configuration is checked
+        where = f"config.yaml: encoders.{encoder}"
+        try:
+            return found.fingerprint_of(self.listing(dataset).texts)
+        except OSError as error:
+            raise type(error)(f"{where}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{where}, for the dataset {dataset}: {error}") from None
+
+    def is_published(self, encoder: str) -> bool:
+        """Return whether features are taken from an archive, and nothing is decoded."""
+        return self.config.encoders[encoder].kind in PUBLISHED_KINDS
+
+    @functools.cache  # noqa: B019
+    def fingerprint_for(self, dataset: str, encoder: str) -> str:
+        """Return the id of what an encoder makes of any clip of a dataset.
+
+        It is the encoder's fingerprint; published features depend on the files of the dataset's
+        archive, too.
+
+        Raises:
+            MissingWeightsError: If its weights are not on disk; the message says how to get them.
+            FileNotFoundError: If there is no archive.
+            ValueError: If the dataset has no videos and the encoder needs them.
+        """
+        kind = self.dataset(dataset)
+        if self.is_published(encoder):
+            published = cast(Published, self.encoder(encoder))
+            try:
+                return published.fingerprint_of(kind.archive_name)
+            except OSError as error:
+                raise type(error)(f"config.yaml: encoders.{encoder}: {error}") from None
+        if not kind.has_videos:
+            raise ValueError(
+                f"{kind.where}.videos is null, but the encoder {encoder!r} needs videos; name "
+                "their folder, or use published features (published-audio, published-visual)."
+            )
+        return self.fingerprint(encoder)
 
     def split_id(self, dataset: str) -> str:
         """Return the id of which clip has which class and subset."""
@@ -153,7 +210,7 @@ class Plan:
     @functools.cache  # noqa: B019
     def features_id(self, dataset: str, encoder: str) -> str:
         """Return the id of all features of a dataset by one encoder."""
-        return digest("features", self.fingerprint(encoder), self.shards(dataset))
+        return digest("features", self.fingerprint_for(dataset, encoder), self.shards(dataset))
 
     @functools.cache  # noqa: B019
     def classes_id(self, dataset: str, encoder: str, variant: str) -> str:
@@ -162,13 +219,12 @@ class Plan:
         Args:
             dataset: Whose classes.
             encoder: The text encoder.
-            variant: ``original`` or ``optimised``.
+            variant: ``original`` or ``optimised``; ``raw`` is the former, read in another way.
         """
         listing = self.listing(dataset)
-        original = class_embeddings_id(
-            self.fingerprint(encoder), listing.class_names, listing.texts
-        )
-        if variant == "original":
+        fingerprint = self.text_fingerprint(dataset, encoder)
+        original = class_embeddings_id(fingerprint, listing.class_names, listing.texts)
+        if variant in ("original", "raw"):
             return original
         return digest("optimised", original, self.config.sections["classes"])
 
@@ -236,10 +292,17 @@ class Plan:
         return seeds
 
     def encoders_of(self, modality: str) -> list[str]:
-        """Return the names of all configured encoders of a modality."""
+        """Return the names of all configured encoders of a modality that read clips or text."""
         return [
-            name for name, plugin in self.config.encoders.items() if plugin.modality == modality
+            name
+            for name, plugin in self.config.encoders.items()
+            if plugin.modality == modality and not self.is_published(name)
         ]
+
+    @property
+    def published_encoders(self) -> list[str]:
+        """Return the names of all configured encoders whose features come from an archive."""
+        return [name for name in self.config.encoders if self.is_published(name)]
 
 
 def to_json(thing: Any) -> str:

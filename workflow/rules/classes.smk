@@ -2,7 +2,7 @@ rule embed_classes:
     """One vector per class name by a text encoder."""
     input:
         dataset_is_there,
-        weights_of,
+        texts_of,
     output:
         "results/classes/{dataset}/{encoder}/original.h5",
     log:

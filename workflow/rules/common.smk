@@ -97,11 +97,13 @@ def set_aside_outdated_tables():
     """A table of another configuration must not stand as current if this run fails."""
     for dataset in DATASETS:
         for features in FEATURES:
-            table = Path(f"results/{dataset}_{features}.csv")
-            if table.is_file():
-                # Without its weights or clips a table cannot be made anew: it is not of this run.
-                with contextlib.suppress(ValueError, LookupError, OSError):
-                    set_aside_outdated(table, PLAN.table_id(dataset, features))
+            for suffix in (".csv", ".statistics.csv"):
+                table = Path(f"results/{dataset}_{features}{suffix}")
+                if table.is_file():
+                    # Without its weights or clips a table cannot be made anew: it is not of this
+                    # run.
+                    with contextlib.suppress(ValueError, LookupError, OSError):
+                        set_aside_outdated(table, PLAN.table_id(dataset, features))
 
 
 def published_option(dataset, features):
@@ -118,9 +120,15 @@ def planned(question, *args):
         raise WorkflowError(str(error)) from None
 
 
-def weights_of(wildcards):
-    """No file, but an error before anything runs where an encoder's weights are missing."""
-    planned(PLAN.fingerprint, wildcards.encoder)
+def texts_of(wildcards):
+    """No file, but an error before anything runs where weights or a class's texts are missing."""
+    planned(PLAN.classes_id, wildcards.dataset, wildcards.encoder, "original")
+    return []
+
+
+def source_of(wildcards):
+    """No file, but an error before anything runs where weights, videos or an archive are missing."""
+    planned(PLAN.fingerprint_for, wildcards.dataset, wildcards.encoder)
     return []
 
 
@@ -168,7 +176,8 @@ def variant_of(wildcards):
 def classes_of(wildcards):
     """The class embeddings that a method uses, optimised or original."""
     text = encoder_of("text")(wildcards)
-    return f"results/classes/{wildcards.dataset}/{text}/{variant_of(wildcards)}.h5"
+    variant = variant_of(wildcards).replace("raw", "original")
+    return f"results/classes/{wildcards.dataset}/{text}/{variant}.h5"
 
 
 def classes_id_of(wildcards):

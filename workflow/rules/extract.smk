@@ -7,7 +7,7 @@ rule extract_audio:
     """Decode and encode one shard's clips: their sound, or their frames, each by a rule of its own."""
     input:
         demo_clips,
-        weights_of,
+        source_of,
     output:
         "results/features/{dataset}/{encoder}/{shard}.h5",
     log:
@@ -26,7 +26,7 @@ rule extract_audio:
     params:
         kind=lambda wc: PLAN.config.encoders[wc.encoder].kind,
         options=lambda wc: options_of("encoders", wc.encoder),
-        fingerprint=lambda wc: PLAN.fingerprint(wc.encoder),
+        fingerprint=lambda wc: PLAN.fingerprint_for(wc.dataset, wc.encoder),
         members_id=lambda wc: PLAN.shards(wc.dataset)[wc.shard],
         buckets=lambda wc: PLAN.config.datasets[wc.dataset].options["buckets"],
     shell:
@@ -65,7 +65,7 @@ rule index:
         mem_mb=2_000,
         runtime="10m",
     params:
-        fingerprint=lambda wc: PLAN.fingerprint(wc.encoder),
+        fingerprint=lambda wc: PLAN.fingerprint_for(wc.dataset, wc.encoder),
         features_id=lambda wc: PLAN.features_id(wc.dataset, wc.encoder),
         members=lambda wc: to_json(PLAN.shards(wc.dataset)),
     shell:

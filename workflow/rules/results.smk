@@ -1,6 +1,7 @@
 localrules:
     all,
     table,
+    statistics,
 
 
 rule table:
@@ -34,6 +35,39 @@ rule table:
         "python -m avzsl --log {log} table --table-id {params.table_id}"
         " --run-ids {params.run_ids:q} {params.published}"
         " --out {output} -- {input:q}"
+
+
+rule statistics:
+    """Intervals over test clips, and differences between methods on the same clips."""
+    input:
+        lambda wc: runs(
+            wc,
+            "results/evaluations/{dataset}/{features}/{method}/seed{seed}.json",
+        ),
+    output:
+        csv=report(
+            "results/{dataset}_{features}.statistics.csv",
+            caption="../report/statistics.rst",
+            category="{dataset}",
+        ),
+        markdown="results/{dataset}_{features}.statistics.md",
+    log:
+        "logs/statistics/{dataset}_{features}.log",
+    benchmark:
+        "logs/statistics/{dataset}_{features}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2_000,
+        runtime="10m",
+    params:
+        table_id=lambda wc: PLAN.table_id(wc.dataset, wc.features),
+        run_ids=lambda wc: to_json(PLAN.run_ids(wc.dataset, wc.features)),
+    shell:
+        "python -m avzsl --log {log} statistics --table-id {params.table_id}"
+        " --run-ids {params.run_ids:q}"
+        " --out {output.csv} -- {input:q}"
 
 
 rule figures:

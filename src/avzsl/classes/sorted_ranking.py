@@ -12,8 +12,8 @@ rank are counted by a Fenwick tree over the ranks (Fenwick, 1994), in O(log C) a
     pass 2   j from near to far; every i with x_i + m <= x_j enters; j asks how many have a
              lower rank
 
-Where all distances to an anchor lie within m of one another no triplet is at rest, and nothing is
-sorted at all.
+Only classes that are a margin away from the farthest or from the nearest one can have partners, so
+that no others are sorted; where all distances to an anchor lie within m of one another, none are.
 
 Shapes: C classes.
 """
@@ -91,27 +91,42 @@ def count_positive(
         positive_C[anchor] = ordered_C[anchor]
         if high < low + margin:
             continue
-        order = np.argsort(x, kind="mergesort")
+        # Only these can have a partner: no other is a margin away from anything.
+        near = _sorted_where(x, anchor, -np.inf, high - margin)
+        far = _sorted_where(x, anchor, low + margin, np.inf)
         tree = np.zeros(classes + 1, np.int32)
-        positive_C[anchor] -= _rest_as_nearer(x, ranks, order, tree, anchor, margin, weights)
+        positive_C[anchor] -= _rest_as_nearer(x, ranks, near, far, tree, margin, weights)
         tree[:] = 0
-        _rest_as_farther(x, ranks, order, tree, anchor, margin, weights)
+        _rest_as_farther(x, ranks, near, far, tree, margin, weights)
 
 
 @numba.njit(cache=True)
-def _rest_as_nearer(x, ranks, order, tree, anchor, margin, weights):  # type: ignore[no-untyped-def]
+def _sorted_where(x, anchor, least, most):  # type: ignore[no-untyped-def]
+    """Return the classes within a stretch of distances, the nearest first.
+
+    The stretch is a little wider than asked for, since rounding must lose no class.
+    """
+    slack = 1e-9 * (1.0 + np.abs(x).max())
+    found = np.empty(len(x), np.int64)
+    count = 0
+    for k in range(len(x)):
+        if k != anchor and least - slack <= x[k] <= most + slack:
+            found[count] = k
+            count += 1
+    found = found[:count]
+    return found[np.argsort(x[found], kind="mergesort")]
+
+
+@numba.njit(cache=True)
+def _rest_as_nearer(x, ranks, near, far, tree, margin, weights):  # type: ignore[no-untyped-def]
     """Pass 1: take from each class the triplets at rest in which it is the nearer one."""
-    last, entered, rest = len(x) - 1, 0, 0
-    for place in range(len(x) - 1, -1, -1):
-        i = order[place]
-        if i == anchor:
-            continue
-        while last >= 0 and x[order[last]] >= x[i] + margin:
-            j = order[last]
+    last, entered, rest = len(far) - 1, 0, 0
+    for place in range(len(near) - 1, -1, -1):
+        i = near[place]
+        while last >= 0 and x[far[last]] >= x[i] + margin:
+            _add(tree, ranks[far[last]])
             last -= 1
-            if j != anchor:
-                _add(tree, ranks[j])
-                entered += 1
+            entered += 1
         if entered:
             higher = entered - _up_to(tree, ranks[i])
             weights[i] -= higher
@@ -120,20 +135,15 @@ def _rest_as_nearer(x, ranks, order, tree, anchor, margin, weights):  # type: ig
 
 
 @numba.njit(cache=True)
-def _rest_as_farther(x, ranks, order, tree, anchor, margin, weights):  # type: ignore[no-untyped-def]
+def _rest_as_farther(x, ranks, near, far, tree, margin, weights):  # type: ignore[no-untyped-def]
     """Pass 2: give to each class the triplets at rest in which it is the farther one."""
-    first, entered = 0, 0
-    for place in range(len(x)):
-        j = order[place]
-        if j == anchor:
-            continue
-        while first < len(x) and x[j] >= x[order[first]] + margin:
-            i = order[first]
+    first = 0
+    for place in range(len(far)):
+        j = far[place]
+        while first < len(near) and x[j] >= x[near[first]] + margin:
+            _add(tree, ranks[near[first]])
             first += 1
-            if i != anchor:
-                _add(tree, ranks[i])
-                entered += 1
-        if entered:
+        if first:
             weights[j] += _up_to(tree, ranks[j] - 1)
 
 

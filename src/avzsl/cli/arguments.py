@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avzsl.registry import did_you_mean
+
 if TYPE_CHECKING:
     import torch
 
     from avzsl.datasets.features import FeatureSet
     from avzsl.datasets.kinds import DatasetKind
     from avzsl.encoders import Encoder
+    from avzsl.encoders.published import Archive, Published
 
 _log = logging.getLogger(__name__)
 
@@ -36,9 +39,11 @@ def from_environment(name: str) -> Any:
         raise ValueError(f"AVZSL_{name} must hold JSON, got {text!r} ({error}).") from None
 
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
+def add_dataset(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add what names a dataset: the command lists its clips itself."""
-    parser.add_argument("dataset", help="name of the dataset in config.yaml")
+    parser.add_argument(
+        "dataset", nargs=None if required else "?", help="name of the dataset in config.yaml"
+    )
     parser.add_argument(
         "--dataset-kind",
         metavar="KIND",
@@ -57,11 +62,37 @@ def make_dataset(args: argparse.Namespace) -> DatasetKind:
 
     kind, options = args.dataset_kind, args.dataset_options
     if kind is None:
-        known = from_environment("DATASETS")
+        known = from_environment("DATASETS") or _configured_datasets(args)
         if args.dataset not in known:
-            raise ValueError(f"Give --dataset-kind: {args.dataset!r} is not in AVZSL_DATASETS.")
+            where = "AVZSL_DATASETS" if from_environment("DATASETS") else "config.yaml"
+            raise ValueError(
+                f"Give --dataset-kind: there is no dataset {args.dataset!r} in {where}. "
+                + did_you_mean(args.dataset, known)
+            )
         kind, options = known[args.dataset]["kind"], known[args.dataset]["options"]
     return dataset_kinds.get(kind)(args.dataset, options, Path.cwd())
+
+
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """Add where the configuration is, for commands that a user calls by hand."""
+    parser.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="YAML")
+    parser.add_argument(
+        "--schema", type=Path, default=Path("workflow/schemas/config.schema.json"), metavar="JSON"
+    )
+
+
+def _configured_datasets(args: argparse.Namespace) -> dict[str, Any]:
+    """Return kind and options of the datasets in the configuration that ``args`` name."""
+    config: Path | None = getattr(args, "config", None)
+    if config is None or not config.is_file():
+        return {}
+    import yaml
+
+    from avzsl.config import load_config
+
+    raw = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    datasets = load_config(raw, args.schema).datasets
+    return {name: {"kind": own.kind, "options": own.options} for name, own in datasets.items()}
 
 
 def check_planned(what: str, found: str, planned: str | None) -> None:
@@ -122,12 +153,15 @@ def read_features(args: argparse.Namespace, device: torch.device, *, test: bool)
     """
     from avzsl.datasets.features import FeatureSet
     from avzsl.datasets.manifest import read_manifest
+    from avzsl.datasets.residency import MemoryOptions
+    from avzsl.options import from_dict
     from avzsl.shards.feature_index import FeatureIndex
 
     rows = [row for row in read_manifest(args.manifest) if row.subset.startswith("test_") is test]
     audio = FeatureIndex(args.audio, expected_features_id=args.audio_id)
     visual = FeatureIndex(args.visual, expected_features_id=args.visual_id)
-    return FeatureSet.read(rows, audio, visual, device=device)
+    memory = from_dict(MemoryOptions, from_environment("MEMORY"))
+    return FeatureSet.read(rows, audio, visual, device=device, memory=memory)
 
 
 def make_encoder(kind: str, options: Mapping[str, Any], fingerprint: str | None) -> Encoder:
@@ -145,3 +179,21 @@ def make_encoder(kind: str, options: Mapping[str, Any], fingerprint: str | None)
             f"workflow was planned with {fingerprint}. Run: avzsl schema, then the workflow again."
         )
     return encoder
+
+
+def make_published(args: argparse.Namespace) -> tuple[Published, Archive, str]:
+    """Return an encoder of published features, the dataset's archive, and their id together.
+
+    Raises:
+        FileNotFoundError: If there is no archive.
+        ValueError: If it is another kind of encoder, or not what the workflow was planned with.
+    """
+    from avzsl.encoders.published import Published
+
+    encoder = make_encoder(args.kind, args.options, None)
+    if not isinstance(encoder, Published):
+        raise ValueError(f"{args.kind} makes features; only published ones are taken from files.")
+    name = make_dataset(args).archive_name
+    fingerprint = encoder.fingerprint_of(name)
+    check_planned("The files of the archive", fingerprint, args.fingerprint)
+    return encoder, encoder.archive(name), fingerprint

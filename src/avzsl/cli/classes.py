@@ -53,7 +53,7 @@ def _embed(args: argparse.Namespace) -> None:
     dataset = make_dataset(args)
     names = class_names(dataset.rows())
     texts = dataset.texts(names)
-    found = class_embeddings_id(encoder.fingerprint, names, texts)
+    found = class_embeddings_id(encoder.fingerprint_of(texts), names, texts)
     check_planned(f"The classes of {args.dataset}", found, args.classes_id)
     encoder.load(prepare_compute(args))
     embeddings = embed_classes(names, encoder, texts)

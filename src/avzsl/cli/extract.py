@@ -13,8 +13,12 @@ import argparse
 import json
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avzsl.cli.arguments import add_compute, add_dataset, make_dataset, prepare_compute
+
+if TYPE_CHECKING:
+    from avzsl.types import ClipRef
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fingerprint", metavar="ID", help="refuse if the encoder has another one")
     parser.add_argument(
         "--settings", type=json.loads, metavar="JSON", help="default: AVZSL_EXTRACTION"
+    )
+    parser.add_argument(
+        "--converted", type=Path, metavar="H5", help="of published features: from avzsl convert"
     )
     add_compute(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="H5")
@@ -52,6 +59,9 @@ def run(args: argparse.Namespace) -> None:
     rows = make_dataset(args).shard(args.shard, args.buckets)
     found = members_id(rows)
     check_planned(f"The clips of shard {args.shard}", found, args.members_id)
+    if args.converted is not None:
+        _take_from_archive(args, [row.clip for row in rows], found)
+        return
     settings = from_environment("EXTRACTION") if args.settings is None else args.settings
     encoder = make_encoder(args.kind, args.options, args.fingerprint)
     if not isinstance(encoder, (AudioEncoder, VisualEncoder)):
@@ -70,3 +80,25 @@ def run(args: argparse.Namespace) -> None:
         reuse=args.out.parent / ".reuse" / args.out.name,
     )
     _log.info("%s", report)
+
+
+def _take_from_archive(args: argparse.Namespace, clips: list[ClipRef], members_id: str) -> None:
+    """Write the shard with published features: nothing is decoded."""
+    from avzsl.cli.arguments import make_published
+    from avzsl.datasets.archive_import import import_shard
+    from avzsl.shards.failures import describe_failures
+
+    encoder, _, fingerprint = make_published(args)
+    failures = import_shard(
+        clips,
+        encoder,
+        args.converted,
+        args.out,
+        dataset=args.dataset,
+        encoder_name=args.encoder or args.kind,
+        members_id=members_id,
+        fingerprint=fingerprint,
+    )
+    _log.info("%d clips taken, %d not", len(clips) - len(failures), len(failures))
+    if failures:
+        _log.info("%s", describe_failures(failures))

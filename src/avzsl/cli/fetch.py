@@ -113,15 +113,18 @@ def _sources_of(name: str, plan: Plan | None) -> list[str]:
     if name in sources():
         return [name]
     if name in encoders.names():
-        return list(encoders.get(name).sources[:1])
+        cls = encoders.get(name)
+        return list(cls.sources[:1]) or list(_needed(cls.from_dict({})))
     known = [*sets, *sources(), *encoders.names()]
     raise LookupError(f"There are no weights for {name!r}. {did_you_mean(name, known)}")
 
 
 def _needed(encoder: Encoder) -> Iterator[str]:
-    """Yield the published checkpoint that an encoder is configured to use, if it is one."""
+    """Yield the published checkpoints that an encoder is configured to use."""
     from avzsl.sources.checkpoint import is_random, source_name
 
+    for component in encoder.components:
+        yield from _needed(component)
     weights = getattr(encoder.options, "weights", None)
     if weights is not None and not is_random(weights):
         name = source_name(weights, encoder.sources)

@@ -63,8 +63,11 @@ def _lines(what: str) -> list[tuple[str, str]]:
 
 def _weights(cls: type[Encoder]) -> str:
     """Say whether an encoder can run at once."""
+    from avzsl.encoders import Encoder
     from avzsl.sources.checkpoint import present
 
+    if cls.components is not Encoder.components:
+        return "as its parts"
     if not cls.sources:
         return "weight-free"
     return "weights here" if any(map(present, cls.sources)) else "to be fetched"

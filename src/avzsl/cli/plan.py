@@ -45,8 +45,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _known(what: str, question: Callable[..., str], *names: str) -> str:
-    """Return an id, or that it depends on weights that are not here."""
+    """Return an id, or why there is none."""
     try:
         return f"{what} {question(*names)}"
     except MissingWeightsError:
         return "weights are missing"
+    except (ValueError, OSError) as error:
+        return "cannot be made: " + " ".join(str(error).split())

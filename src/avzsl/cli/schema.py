@@ -52,6 +52,7 @@ def build_schema() -> dict[str, Any]:
     """Return the schema of the whole of config.yaml; plug-ins by kind under ``x-plugins``."""
     from avzsl.classes.options import ClassOptimisation
     from avzsl.datasets.kinds import dataset_kinds
+    from avzsl.datasets.residency import MemoryOptions
     from avzsl.encoders import encoders
     from avzsl.extraction.settings import ExtractionSettings
     from avzsl.methods import methods
@@ -69,6 +70,7 @@ def build_schema() -> dict[str, Any]:
         "extraction": _section(ExtractionSettings, defs),
         "classes": _section(ClassOptimisation, defs),
         "protocol": _section(ProtocolOptions, defs),
+        "memory": _section(MemoryOptions, defs),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

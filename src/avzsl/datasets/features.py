@@ -1,4 +1,6 @@
-"""The features of a dataset's clips in memory, and batches of them by one gather.
+"""The features of a dataset's clips, and batches of them by one gather.
+
+They live on the GPU, in main memory or on disk; a batch is the same, to the last bit.
 
 Shapes: V clips, ΣT tokens of all clips (N), B clips of a batch, T tokens of its longest clip,
 D size of a feature.
@@ -16,7 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avzsl.datasets.manifest import ManifestRow
+from avzsl.datasets.residency import MemoryOptions
+from avzsl.datasets.stored_rows import StoredRows
 from avzsl.shards.feature_index import FeatureIndex
+from avzsl.shards.layout import FEATURES, TIMES
 from avzsl.sources.checkpoint import is_random, untrained_note
 from avzsl.types import SUBSETS, Subset
 
@@ -26,14 +31,16 @@ _NAMED = 20
 """Classes that a warning names at most."""
 _GPU_SHARE = 0.5
 """Share of the free memory of a GPU that features may take; the rest is for training."""
+_COPY_VALUES = 2**24
+"""Values in main memory at a time on their way to a GPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sequences:
     """The tokens of many clips, one clip after the other."""
 
-    features_ND: Tensor
-    """float32, on the device that batches are wanted on if they fit there."""
+    features_ND: Tensor | StoredRows
+    """float32, on the device that batches are wanted on if they fit there, or on disk."""
     times_N: Tensor
     """Middle of each window in seconds, float32, on the same device."""
     offsets: NDArray[np.int64]
@@ -99,8 +106,9 @@ class FeatureSet:
         visual: FeatureIndex,
         *,
         device: torch.device,
+        memory: MemoryOptions | None = None,
     ) -> FeatureSet:
-        """Read the features of all clips that have both modalities.
+        """Take the features of all clips that have both modalities.
 
         Clips without are counted in the log, and a class left without a clip in a subset is named
         in a warning: it takes no part there, and so never becomes an average over nothing.
@@ -109,7 +117,8 @@ class FeatureSet:
             rows: The manifest, or a part of it.
             audio: Index of the audio features.
             visual: Index of the visual features.
-            device: Where the features are to live; they stay on the CPU if they do not fit.
+            device: Where the features are to live if they fit there.
+            memory: Where they live otherwise; None means the defaults.
 
         Raises:
             ValueError: If no clip has both modalities, or the dataset's files are damaged.
@@ -120,13 +129,14 @@ class FeatureSet:
         names = sorted({row.class_name for row in kept})
         number = {name: i for i, name in enumerate(names)}
         video_ids = tuple(row.video_id for row in kept)
+        sequences = _place_sequences((audio, visual), video_ids, device, memory or MemoryOptions())
         return cls(
             video_ids=video_ids,
             class_names=tuple(names),
             labels=np.array([number[row.class_name] for row in kept], dtype=np.int64),
             subsets=np.array([SUBSETS.index(row.subset) for row in kept], dtype=np.int64),
-            audio=_read_sequences(audio, video_ids, device),
-            visual=_read_sequences(visual, video_ids, device),
+            audio=sequences[0],
+            visual=sequences[1],
             features_ids=(audio.features_id, visual.features_id),
             notes=tuple(untrained_note(i.header.encoder) for i in (audio, visual) if _untrained(i)),
         )
@@ -146,27 +156,60 @@ def _untrained(index: FeatureIndex) -> bool:
     return is_random(str(index.header.options.get("weights", "")))
 
 
-def _read_sequences(
-    index: FeatureIndex, video_ids: Sequence[str], device: torch.device
-) -> Sequences:
-    ragged = index.read(video_ids)
-    size = ragged.features.nbytes
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-        if size > _GPU_SHARE * free:
-            _log.warning(
-                "The %s features (%.1f GB) stay in main memory: %s has %.1f GB free.",
-                index.modality,
-                size / 1e9,
-                device,
-                free / 1e9,
-            )
-            device = torch.device("cpu")
-    return Sequences(
-        features_ND=torch.from_numpy(ragged.features).to(device),
-        times_N=torch.from_numpy(ragged.times.mean(axis=1).astype(np.float32)).to(device),
-        offsets=ragged.offsets,
-    )
+def _place_sequences(
+    indices: tuple[FeatureIndex, FeatureIndex],
+    video_ids: Sequence[str],
+    device: torch.device,
+    memory: MemoryOptions,
+) -> list[Sequences]:
+    """Put both modalities where they fit: the smaller one is placed first."""
+    lengths = [index.lengths(video_ids) for index in indices]
+    sizes = [
+        int(own.sum()) * index.dim * FEATURES.dtype.itemsize
+        for own, index in zip(lengths, indices, strict=True)
+    ]
+    left = memory.limit_bytes
+    placed: dict[int, Sequences] = {}
+    for which in sorted(range(len(indices)), key=lambda i: sizes[i]):
+        index, size = indices[which], sizes[which]
+        rows: Tensor | StoredRows
+        where: str = memory.features
+        if where == "auto" and size <= left:
+            where = "memory"
+        if memory.features != "disk" and _fits_gpu(size, device):
+            rows, times = _to_gpu(StoredRows(index, video_ids), device), _times(index, video_ids)
+            where = str(device)
+        elif where == "memory":
+            left -= size
+            ragged = index.read(video_ids)
+            rows, times = torch.from_numpy(ragged.features), _middles(ragged.times)
+        else:
+            rows, times, where = StoredRows(index, video_ids), _times(index, video_ids), "disk"
+        _log.info("%s features: %.1f MB, %s", index.modality, size / 1e6, where)
+        offsets = np.concatenate([[0], np.cumsum(lengths[which], dtype=np.int64)])
+        placed[which] = Sequences(features_ND=rows, times_N=times.to(rows.device), offsets=offsets)
+    return [placed[which] for which in range(len(indices))]
+
+
+def _fits_gpu(size: int, device: torch.device) -> bool:
+    return device.type == "cuda" and size <= _GPU_SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def _to_gpu(stored: StoredRows, device: torch.device) -> Tensor:
+    """Return all rows on the GPU; a part of them at a time is in main memory."""
+    rows_ND = torch.empty(stored.shape, device=device)
+    for block in torch.arange(len(rows_ND)).split(max(1, _COPY_VALUES // stored.shape[1])):
+        rows_ND[block[0] : block[-1] + 1] = stored[block].to(device)
+    return rows_ND
+
+
+def _times(index: FeatureIndex, video_ids: Sequence[str]) -> Tensor:
+    stored = StoredRows(index, video_ids, TIMES)
+    return _middles(stored[torch.arange(stored.shape[0])].numpy())
+
+
+def _middles(times_N2: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(times_N2.mean(axis=1).astype(np.float32))
 
 
 def _report_dropped(rows: Sequence[ManifestRow], kept: Sequence[ManifestRow]) -> None:

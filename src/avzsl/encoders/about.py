@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from avzsl.encoders.base import AudioEncoder, Encoder, VisualEncoder, encoders
+from avzsl.encoders.joined import Joined
 from avzsl.encoders.pretrained import Pretrained, WithWeights
 from avzsl.options import as_dict, json_schema
 from avzsl.sources.checkpoint import present
@@ -53,6 +54,10 @@ def describe(kind: str, values: Mapping[str, Any] | None = None) -> str:
 
 def with_sizes(encoder: Encoder) -> Encoder:
     """Return the encoder, or where its weights are not here one of the same sizes without them."""
+    if isinstance(encoder, Joined):
+        sized = [with_sizes(component) for component in encoder.components]
+        parts = [{"kind": part.kind, "options": as_dict(part.options)} for part in sized]
+        return Joined.from_dict(as_dict(encoder.options) | {"encoders": parts})
     if not isinstance(encoder, WithWeights):
         return encoder
     try:
@@ -130,7 +135,7 @@ def _cost(encoder: Encoder) -> str:
 
 
 def _weights(encoder: Encoder) -> list[tuple[str, str]]:
-    lines = []
+    lines = [line for component in encoder.components for line in _weights(component)]
     for name in encoder.sources:
         source = sources()[name]
         here = "here" if present(name) else f"get them: avzsl fetch weights {name}"

@@ -102,6 +102,11 @@ class Encoder(ABC):
         """Whether the weights are random; every table made with such an encoder says so."""
         return False
 
+    @property
+    def components(self) -> tuple[Encoder, ...]:
+        """The encoders that it is made of; none in most."""
+        return ()
+
     def load(self, device: torch.device) -> None:  # noqa: B027 - weight-free encoders need none
         """Put weights and buffers onto ``device``; called once, before the first batch."""
 
@@ -148,6 +153,18 @@ class TextEncoder(Encoder):
     """Class names in, one vector per name out."""
 
     modality: ClassVar[Modality] = "text"
+
+    def fingerprint_of(self, names: Sequence[str]) -> str:
+        """Return the id of the vectors of these names: the fingerprint, and what else they rest on.
+
+        An encoder that looks something up for each name overrides it, so that what stands there
+        for other names changes nothing.
+
+        Raises:
+            ValueError: If there is nothing for a name; the message names all such.
+            MissingWeightsError: If files are not on disk.
+        """
+        return self.fingerprint
 
     @abstractmethod
     def encode(self, names: Sequence[str]) -> NDArray[np.float32]:

@@ -112,9 +112,12 @@ class ClipTexts(Pretrained[dict[str, Any]], TextEncoder):
         Raises:
             ValueError: If names hold no word; the message names them.
         """
+        return self.embed(prompted(names, self.options.prompt))
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return [K, D], a vector per text as it is, without a prompt."""
         import torch
 
-        texts = prompted(names, self.options.prompt)
         parts = []
         for begin in range(0, len(texts), TEXTS_AT_ONCE):
             tokens_BL = torch.from_numpy(self.tokens(texts[begin : begin + TEXTS_AT_ONCE]))

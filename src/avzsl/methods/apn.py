@@ -59,6 +59,7 @@ class Apn(Method):
     paper: ClassVar[str] = "xu2020apn"
     summary: ClassVar[str] = "linear maps of mean features, cross-entropy and regression"
     Options: ClassVar[type[MethodOptions]] = ApnOptions
+    needs_tokens: ClassVar[bool] = False
 
     def __init__(self, options: ApnOptions, dims: Dims) -> None:
         super().__init__(options, dims)

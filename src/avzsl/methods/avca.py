@@ -133,6 +133,7 @@ class Avca(Method):
     summary: ClassVar[str] = "cross-modal attention of mean features, triplets and reconstruction"
     Options: ClassVar[type[MethodOptions]] = AvcaOptions
     needs_negatives: ClassVar[bool] = True
+    needs_tokens: ClassVar[bool] = False
     positions_2C: Tensor
 
     def __init__(self, options: AvcaOptions, dims: Dims) -> None:

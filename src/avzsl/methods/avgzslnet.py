@@ -75,6 +75,7 @@ class Avgzslnet(Method):
     paper: ClassVar[str] = "mazumder2021avgzslnet"
     summary: ClassVar[str] = "joint space of mean features and classes, decoded to class embeddings"
     Options: ClassVar[type[MethodOptions]] = AvgzslnetOptions
+    needs_tokens: ClassVar[bool] = False
     needs_negatives: ClassVar[bool] = True
 
     def __init__(self, options: AvgzslnetOptions, dims: Dims) -> None:

@@ -58,8 +58,9 @@ class Training:
 class MethodOptions:
     """Options that every method has."""
 
-    classes: Literal["optimised", "original"] = "original"
-    """Which class embeddings: after optimisation, or as the text encoder gave them."""
+    classes: Literal["optimised", "original", "raw"] = "original"
+    """Which class embeddings: after optimisation (``optimised``), as the text encoder gave them but
+    of length 1 (``original``), or in their own lengths (``raw``)."""
     training: Training = Training()
     """How the method is fitted."""
 
@@ -126,6 +127,9 @@ class Method(nn.Module, ABC):
     summary: ClassVar[str]
     """One line."""
     Options: ClassVar[type[MethodOptions]]
+    needs_tokens: ClassVar[bool] = True
+    """Whether it looks at single tokens. One that takes only ``audio_mean_BA`` and
+    ``visual_mean_BV`` says False, and gets batches with one token a clip: the mean."""
     needs_negatives: ClassVar[bool] = False
     """Whether a training batch comes with clips of other classes (``Batch.negatives``)."""
 

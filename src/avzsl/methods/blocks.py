@@ -161,7 +161,7 @@ class Layout:
     def pad(self, rows_NC: Tensor) -> Tensor:
         """Return the rows as sequences [B, S, C], zero where there is no token."""
         places = self.clips * self.length
-        padded = rows_NC.new_zeros(places, rows_NC.shape[1]).index_copy(0, self.places_N, rows_NC)
+        padded = rows_NC.new_zeros(places, rows_NC.shape[1]).index_copy_(0, self.places_N, rows_NC)
         return padded.view(self.clips, self.length, -1)
 
     def pack(self, padded_BSC: Tensor) -> Tensor:
@@ -224,6 +224,23 @@ class FusionLayer(nn.Module):
         tokens_ND = tokens_ND + self.out(layout.pack(mixed_BHSE.transpose(1, 2).flatten(2)))
         after_ND: Tensor = tokens_ND + self.feedforward(self.norm(tokens_ND))
         return after_ND
+
+    def read(self, tokens_ND: Tensor, layout: Layout) -> Tensor:
+        """Return the class tokens alone, [B, D], after the layer: for a last layer they suffice."""
+        normed_ND = self.norm(tokens_ND)
+        inner = self.query_key_value.out_features // 3
+        query, key_value = self.query_key_value.weight.split([inner, 2 * inner])
+        q_B1C = F.linear(normed_ND[: layout.clips], query).unsqueeze(1)
+        k_BSC, v_BSC = layout.pad(F.linear(normed_ND, key_value)).chunk(2, dim=2)
+        q_BH1E, k_BHSE, v_BHSE = (
+            part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (q_B1C, k_BSC, v_BSC)
+        )
+        mixed_BH1E = F.scaled_dot_product_attention(
+            q_BH1E, k_BHSE, v_BHSE, attn_mask=layout.allowed_B1SS[:, :, :1]
+        )
+        class_BD = tokens_ND[: layout.clips] + self.out(mixed_BH1E.flatten(1))
+        after_BD: Tensor = class_BD + self.feedforward(self.norm(class_BD))
+        return after_BD
 
 
 class FusionTransformer(nn.Module):

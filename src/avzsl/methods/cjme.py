@@ -85,6 +85,7 @@ class Cjme(Method):
     paper: ClassVar[str] = "parida2020cjme"
     summary: ClassVar[str] = "joint space of mean features and classes, one modality a clip"
     Options: ClassVar[type[MethodOptions]] = CjmeOptions
+    needs_tokens: ClassVar[bool] = False
     needs_negatives: ClassVar[bool] = True
 
     def __init__(self, options: CjmeOptions, dims: Dims) -> None:

@@ -64,6 +64,7 @@ class Clipclap(Method):
     paper: ClassVar[str] = "kurzendorfer2024clipclap"
     summary: ClassVar[str] = "mean features and class embeddings of large models, joined"
     Options: ClassVar[type[MethodOptions]] = ClipclapOptions
+    needs_tokens: ClassVar[bool] = False
 
     def __init__(self, options: ClipclapOptions, dims: Dims) -> None:
         super().__init__(options, dims)

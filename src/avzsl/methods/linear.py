@@ -52,6 +52,7 @@ class LinearMethod(Method):
     """One linear map from audio-visual features into the space of the class embeddings."""
 
     Options: ClassVar[type[MethodOptions]] = LinearOptions
+    needs_tokens: ClassVar[bool] = False
     violations: ClassVar[Violations]
     """How the loss counts the wrong classes that come too near."""
 

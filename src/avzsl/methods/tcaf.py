@@ -149,9 +149,11 @@ class Tcaf(Method):
         layout = Layout.of(batch)
         class_BD = self.class_token.expand(layout.clips, -1)
         tokens_ND = torch.cat([class_BD, self.tokens(batch, layout)])
-        for layer in self.layers:
+        *first, last = self.layers
+        for layer in first:
             tokens_ND = layer(tokens_ND, layout)
-        clips_BJ: Tensor = self.project(tokens_ND[: layout.clips])
+        assert isinstance(last, FusionLayer)
+        clips_BJ: Tensor = self.project(last.read(tokens_ND, layout))
         return clips_BJ
 
 

@@ -14,6 +14,20 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClipOutcomes:
+    """What became of each test clip; V clips, numbers are places in ``Evaluation.class_names``."""
+
+    clips_id: str
+    """Id of the clips and their order."""
+    true: NDArray[np.int64]
+    """[V] its class."""
+    predicted: NDArray[np.int64]
+    """[V] what it was taken for, all classes being candidates."""
+    zsl: NDArray[np.int64]
+    """[V] what it was taken for among the unseen classes alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """One run on the test clips; accuracies in percent. K candidate classes."""
 
@@ -40,6 +54,8 @@ class Evaluation:
     """[K, K] clips of the true class (row) that were taken for a class (column)."""
     notes: tuple[str, ...]
     """What a reader of the table must know."""
+    outcomes: ClipOutcomes | None = None
+    """None in files of versions that did not keep them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +109,9 @@ def _evaluation(path: Path) -> Evaluation:
         numbers = {
             key: found[key]
             for key in Evaluation.__dataclass_fields__
-            if key in found and key not in ("confusion", "notes")
+            if key in found and key not in ("confusion", "notes", "outcomes")
         }
+        outcomes = _outcomes(found["outcomes"]) if "outcomes" in found else None
     except (json.JSONDecodeError, KeyError) as error:
         raise ValueError(f"{path} is no evaluation of avzsl ({error!r}).") from None
     notes = [*found.get("notes", [])]
@@ -106,7 +123,15 @@ def _evaluation(path: Path) -> Evaluation:
         is_seen=tuple(i < seen_count for i in range(len(names))),
         confusion=_confusion(found["confusions"], names),
         notes=tuple(notes),
+        outcomes=outcomes,
     )
+
+
+def _outcomes(found: dict[str, str]) -> ClipOutcomes:
+    numbers = {
+        key: np.array(found[key].split(), dtype=np.int64) for key in ("true", "predicted", "zsl")
+    }
+    return ClipOutcomes(clips_id=found["clips_id"], **numbers)
 
 
 def _confusion(cells: dict[str, dict[str, int]], names: Sequence[str]) -> NDArray[np.int64]:

@@ -96,7 +96,10 @@ def id_file(table: Path) -> Path:
 
 
 def set_aside_outdated(table: Path, table_id: str) -> None:
-    """Rename a table that was made from anything else to ``*.csv.outdated``."""
+    """Rename a table that was made from anything else to ``*.csv.outdated``.
+
+    What stands beside it as Markdown goes with it.
+    """
     if not table.is_file():
         return
     try:
@@ -104,7 +107,9 @@ def set_aside_outdated(table: Path, table_id: str) -> None:
     except (OSError, ValueError, KeyError):
         found = None
     if found != table_id:
-        table.replace(table.with_name(f"{table.name}.outdated"))
+        for path in (table, table.with_suffix(".md")):
+            if path.is_file():
+                path.replace(path.with_name(f"{path.name}.outdated"))
 
 
 def read_table(path: Path) -> list[Row]:

@@ -23,8 +23,10 @@ from avzsl.shards.layout import (
     SHARDS,
     TIMES,
     VIDEO_ID,
+    Column,
 )
 from avzsl.shards.reader import ShardReader, ragged_rows
+from avzsl.shards.rows import RowReader
 from avzsl.types import Failure, Modality
 
 _MEAN_CLIPS = 4096
@@ -140,6 +142,37 @@ class FeatureIndex:
                 clips = positions[wanted] - self._first_clips[shard]
                 features[rows], times[rows] = reader.gather(clips)
         return Ragged(features=features, times=times, offsets=offsets)
+
+    def locate(
+        self, video_ids: Sequence[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return where the windows of the clips lie, in the order asked for.
+
+        Returns:
+            [V] place of each clip's shard in ``shards``; [V] its first row there; [V] its rows.
+
+        Raises:
+            LookupError: If a clip has no features.
+        """
+        positions = self._positions(video_ids)
+        shard_of = self._shard_of[positions].astype(np.int64)
+        begins = self._offsets[positions]
+        lengths = self._offsets[positions + 1] - begins
+        return shard_of, begins - self._offsets[self._first_clips[shard_of]], lengths
+
+    def rows_of(self, column: Column) -> RowReader:
+        """Return a reader of single rows of all shards, after a look at whether they are right.
+
+        Args:
+            column: ``FEATURES`` or ``TIMES``.
+
+        Raises:
+            FileNotFoundError: If a shard is gone.
+            ValueError: If a shard is damaged or has changed since the index was written.
+        """
+        for shard in range(len(self._shards)):
+            self._open_shard(shard).close()
+        return RowReader(self._shards, column, self.dim if column is FEATURES else 2)
 
     def mean(self, video_ids: Sequence[str]) -> NDArray[np.float32]:
         """Return [V, D] the mean over the windows of each clip, in the order asked for.

@@ -18,7 +18,7 @@ from avzsl.types import Modality
 FORMAT_VERSION = 1
 """Raised whenever a reader of the old version would misread the new one."""
 
-Kind = Literal["feature-shard", "feature-index"]
+Kind = Literal["feature-shard", "feature-index", "converted-archive"]
 
 TEXT = h5py.string_dtype("utf-8")
 """Text of any length."""

@@ -6,7 +6,7 @@ Shapes: N tokens, D size of a feature, B clips of a batch, K candidate classes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,8 +16,10 @@ from torch import Tensor
 from avzsl.datasets.features import FeatureSet, Sequences
 from avzsl.methods.base import Batch
 
-_BLOCK = 65_536
-"""Tokens whose statistics are taken at a time."""
+_BLOCK_VALUES = 2**22
+"""Values whose statistics are taken at a time: 32 MB in float64."""
+_CLIPS = 256
+"""Clips whose means are taken at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +34,19 @@ class Standardisation:
     @classmethod
     def fit(cls, sequences: Sequences, rows: NDArray[np.int64]) -> Standardisation:
         """Take the statistics over all tokens of some clips: the training clips, and no others."""
-        tokens = sequences.tokens(rows)
-        total_D = sum(block.sum(0) for block in _blocks(sequences, tokens))
-        mean_D = torch.as_tensor(total_D) / len(tokens)
-        squares_D = sum((block - mean_D).square().sum(0) for block in _blocks(sequences, tokens))
-        std_D = (torch.as_tensor(squares_D) / len(tokens)).sqrt()
+        count = 0
+        mean_D = torch.zeros(())
+        squares_D = torch.zeros(())
+        # Blocks are merged (Chan, Golub and LeVeque, 1979), so that each is read once.
+        for block_ND in _blocks(sequences, sequences.tokens(rows)):
+            own_D = block_ND.mean(0)
+            share = len(block_ND) / (count + len(block_ND))
+            delta_D = own_D - mean_D.to(own_D)
+            squares_D = squares_D.to(own_D) + count * share * delta_D.square()
+            squares_D += block_ND.sub_(own_D).square_().sum(0)
+            mean_D = own_D - (1 - share) * delta_D
+            count += len(block_ND)
+        std_D = (squares_D / count).sqrt()
         # What is left of a constant after rounding is no variation.
         constant_D = std_D <= 1e-6 * mean_D.abs()
         return cls(mean_D=mean_D.float(), std_D=std_D.masked_fill(constant_D, 1.0).float())
@@ -52,8 +62,9 @@ class Standardisation:
 
 def _blocks(sequences: Sequences, tokens: NDArray[np.int64]) -> Iterator[Tensor]:
     """Yield the features of the tokens in float64, a block at a time."""
-    for start in range(0, len(tokens), _BLOCK):
-        block = torch.from_numpy(tokens[start : start + _BLOCK])
+    count = max(1, _BLOCK_VALUES // sequences.dim)
+    for start in range(0, len(tokens), count):
+        block = torch.from_numpy(tokens[start : start + count])
         yield sequences.features_ND[block.to(sequences.features_ND.device)].double()
 
 
@@ -75,6 +86,31 @@ class Preparation:
     def to(self, device: torch.device) -> Preparation:
         """Return the same preparation on another device."""
         return Preparation(audio=self.audio.to(device), visual=self.visual.to(device))
+
+
+def averaged(features: FeatureSet) -> FeatureSet:
+    """Return the same clips with one token each: the mean of its tokens, at their mean time.
+
+    A method that takes nothing but means (``Method.needs_tokens``) trains on a tenth of the data
+    then. Standardisation is fitted to the tokens, as for all methods; it may be applied to means.
+    """
+    return replace(features, audio=_means(features.audio), visual=_means(features.visual))
+
+
+def _means(sequences: Sequences) -> Sequences:
+    clips = len(sequences.offsets) - 1
+    device = sequences.features_ND.device
+    features_VD = torch.empty(clips, sequences.dim, device=device)
+    times_V = torch.empty(clips, device=device)
+    for start in range(0, clips, _CLIPS):
+        own = slice(start, min(start + _CLIPS, clips))
+        tokens_BTD, mask_BT, times_BT = sequences.pad(np.arange(own.start, own.stop), device)
+        lengths_B = mask_BT.sum(1)
+        features_VD[own] = tokens_BTD.sum(1) / lengths_B.unsqueeze(1)
+        times_V[own] = times_BT.sum(1) / lengths_B
+    return replace(
+        sequences, features_ND=features_VD, times_N=times_V, offsets=np.arange(clips + 1)
+    )
 
 
 class Feeder:

@@ -26,7 +26,7 @@ from avzsl.provenance import digest, origin
 from avzsl.seeding import seed_torch
 from avzsl.training.checkpoint import ResumeFile, TrainedModel, save_model
 from avzsl.training.clips import judging_clips, training_clips, vectors_of
-from avzsl.training.feeding import Feeder, Preparation
+from avzsl.training.feeding import Feeder, Preparation, averaged
 from avzsl.training.history import write_history
 from avzsl.training.loop import Fit
 from avzsl.training.optim import Plateau
@@ -99,6 +99,7 @@ class _Run:
         self._kind = kind
         self._options = from_dict(methods.get(kind).Options, options)
         self._features = features
+        self._fed = features if methods.get(kind).needs_tokens else averaged(features)
         self._classes = classes
         self._seed = seed
         self._device = device
@@ -200,7 +201,7 @@ class _Run:
         )
 
     def _feeder(self, names: Sequence[str]) -> Feeder:
-        return Feeder(self._features, names, preparation=self._preparation, device=self._device)
+        return Feeder(self._fed, names, preparation=self._preparation, device=self._device)
 
     def _vectors(self, names: Sequence[str]) -> Tensor:
         return torch.from_numpy(vectors_of(self._classes, names)).to(self._device)

@@ -69,6 +69,16 @@ class DatasetKind(ABC):
         """Place in the configuration, for messages."""
         return f"config.yaml: datasets.{self.name}"
 
+    @property
+    def archive_name(self) -> str:
+        """Folder of this dataset in a published archive of features."""
+        return self.name
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether there are files to decode; published features need none."""
+        return True
+
     @abstractmethod
     def rows(self) -> list[ManifestRow]:
         """Return all clips, sorted by id; quick, since Snakemake calls it on every parse.
@@ -77,6 +87,19 @@ class DatasetKind(ABC):
             ValueError: If the dataset cannot be used as configured.
             OSError: If its folder or table cannot be read.
         """
+
+    def listed(self) -> list[ManifestRow]:
+        """Return all clips as ``rows`` does; a kind that knows them without files, even then."""
+        return self.rows()
+
+    @property
+    def source_word(self) -> str:
+        """What clips are cut from, in a word."""
+        return "file"
+
+    def source_of(self, row: ManifestRow) -> str:
+        """Return what a clip is cut from: clips of one source are near copies of each other."""
+        return row.clip.path
 
     def shard(self, shard: str, buckets: int) -> list[ManifestRow]:
         """Return the clips of one shard, as ``rows`` has them.

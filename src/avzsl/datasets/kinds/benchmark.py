@@ -54,8 +54,9 @@ class BenchmarkOptions(DatasetOptions):
 
     benchmark: Name
     """Which one."""
-    videos: str
-    """Folder of the videos."""
+    videos: str | None
+    """Folder of the videos. null: there are none, and all features are published ones
+    (``published-audio``, ``published-visual``)."""
     splits: str = "resources/splits"
     """Folder that holds ``avgzsl_benchmark_datasets``, filled by ``avzsl fetch splits``."""
     split: Literal["main", "cls"] = "main"
@@ -85,6 +86,8 @@ class BenchmarkLayout:
     names: str
     pattern: str
     columns: dict[str, str]
+    source: str
+    source_word: str
     clip_seconds: float | None = None
 
 
@@ -119,6 +122,16 @@ class BenchmarkDataset(DatasetKind):
         return layouts()[self.options.benchmark]
 
     @property
+    def archive_name(self) -> str:
+        """Folder of this dataset in a published archive of features."""
+        return self.layout.folder
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether there are files to decode; published features need none."""
+        return self.options.videos is not None
+
+    @property
     def folder(self) -> Path:
         """Folder of the class lists and split files.
 
@@ -136,14 +149,27 @@ class BenchmarkDataset(DatasetKind):
 
     def rows(self) -> list[ManifestRow]:
         """Return a row for every clip of the split."""
-        place = self._placer()
-        rows = [_row(line, place(line)) for line in self.lines()]
+        rows = self.listed()
         if rows and not any(row.present for row in rows):
             raise ValueError(
                 f"{self.where}: none of the {len(rows)} clips is there; the first would be "
                 f"{rows[0].clip.path}. Change videos or pattern."
             )
-        return check_rows(rows, self.name)
+        return rows
+
+    def listed(self) -> list[ManifestRow]:
+        """Return a row for every clip of the split, even where none of them is on disk."""
+        place = self._placer()
+        return check_rows([_row(line, place(line)) for line in self.lines()], self.name)
+
+    @property
+    def source_word(self) -> str:
+        """What clips are cut from, in a word."""
+        return self.layout.source_word
+
+    def source_of(self, row: ManifestRow) -> str:
+        """Return the recording of a clip, which its id begins with."""
+        return re.sub(self.layout.source, "", row.video_id)
 
     def shard(self, shard: str, buckets: int) -> list[ManifestRow]:
         """Return the clips of one shard; the files of others are not looked at."""
@@ -206,6 +232,8 @@ class BenchmarkDataset(DatasetKind):
 
     def _placer(self) -> Callable[[Line], ClipRef]:
         """Return what makes a clip of a line: its file, and the segment where files are whole."""
+        if self.options.videos is None:
+            return lambda line: ClipRef(video_id=line.id, path="")
         pattern = self.options.pattern or self.layout.pattern
         videos = self.options.videos.rstrip("/")
         whole = "{id" not in pattern and "{start" not in pattern
