@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from outside_package import example, install
 
 from avzsl.shards.reader import ShardReader
 
@@ -17,23 +18,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the package is installed into."""
-    page = (root / "docs" / "extending.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(\"\"\"Loudness:.*?)```", page, re.S)
-    project = re.search(r"```toml\n# pyproject\.toml\n([^`]*avzsl\.encoders.*?)```", page, re.S)
-    assert code and project, "docs/extending.md shows a whole package"
-    source = tmp_path_factory.mktemp("source")
-    package = source / "my_package"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "loudness.py").write_text(code[1], encoding="utf-8")
-    (source / "pyproject.toml").write_text(project[1], encoding="utf-8")
-    site = tmp_path_factory.mktemp("site")
-    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--quiet"]
-    command = [sys.executable, "-m", "pip", "install", *offline, "--target", str(site), str(source)]
-    subprocess.run(command, check=True)
-    return site
+    return install("Loudness", "avzsl.encoders", tmp_path_factory)
 
 
 def avzsl(site: Path, folder: Path, *args: str) -> str:
@@ -44,10 +31,8 @@ def avzsl(site: Path, folder: Path, *args: str) -> str:
     return done.stdout
 
 
-def test_example_has_thirty_lines(root: Path) -> None:
-    page = (root / "docs" / "extending.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(\"\"\"Loudness:.*?)```", page, re.S)
-    assert code and len([line for line in code[1].splitlines() if line.strip()]) <= 33
+def test_example_has_thirty_lines() -> None:
+    assert len([line for line in example("Loudness").splitlines() if line.strip()]) <= 33
 
 
 def test_the_encoder_is_listed_and_shown(site: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from outside_package import install
 from project import CONFIG, make_project
 from project import environment as plain_environment
 
@@ -17,23 +18,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the package is installed into."""
-    page = (root / "docs" / "extending.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(\"\"\"Prototype:.*?)```", page, re.S)
-    project = re.search(r"```toml\n# pyproject\.toml\n([^`]*avzsl\.methods.*?)```", page, re.S)
-    assert code and project, "docs/extending.md shows a whole package"
-    source = tmp_path_factory.mktemp("source")
-    package = source / "my_package"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "prototype.py").write_text(code[1], encoding="utf-8")
-    (source / "pyproject.toml").write_text(project[1], encoding="utf-8")
-    site = tmp_path_factory.mktemp("site")
-    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--quiet"]
-    command = [sys.executable, "-m", "pip", "install", *offline, "--target", str(site), str(source)]
-    subprocess.run(command, check=True)
-    return site
+    return install("Prototype", "avzsl.methods", tmp_path_factory)
 
 
 def run(site: Path, folder: Path, *command: str) -> str:
