@@ -115,7 +115,7 @@ def _sources_of(name: str, plan: Plan | None) -> list[str]:
     if name in encoders.names():
         cls = encoders.get(name)
         return list(cls.sources[:1]) or list(_needed(cls.from_dict({})))
-    known = [*sets, *sources(), *encoders.names()]
+    known = {*sets, *sources(), *encoders.names()}
     raise LookupError(f"There are no weights for {name!r}. {did_you_mean(name, known)}")
 
 

@@ -73,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     set_up(args.log)
     try:
         args.run(args)
+    except BrokenPipeError:  # the reader of our output has seen enough: avzsl list encoders | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, LookupError, OSError) as error:
         if os.environ.get("AVZSL_TRACEBACK") == "1":
             raise
