@@ -48,8 +48,8 @@ CASES = [(kind, "default", {}) for kind in methods.names()] + [
 
 
 class DoubleFeeder(Feeder):
-    def batch(self, rows, negative_rows=None):
-        batch = super().batch(rows, negative_rows)
+    def batch(self, rows, negative_rows=None, places=None):
+        batch = super().batch(rows, negative_rows, places)
         values = {f.name: getattr(batch, f.name) for f in dataclasses.fields(batch)}
         is_float = {k for k, v in values.items() if torch.is_tensor(v) and v.is_floating_point()}
         return Batch(**{k: v.double() if k in is_float else v for k, v in values.items()})

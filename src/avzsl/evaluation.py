@@ -79,7 +79,13 @@ def _score(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the scores [V, K] without bias, and the column of each clip's class."""
     fed = features if model.method.needs_tokens else averaged(features)
-    feeder = Feeder(fed, judging.candidates, preparation=model.preparation, device=device)
+    feeder = Feeder(
+        fed,
+        judging.candidates,
+        preparation=model.preparation,
+        device=device,
+        limits=model.options.training.evaluation_tokens,
+    )
     classes = torch.from_numpy(vectors_of(model.classes, judging.candidates)).to(device)
     scores_VK = score_clips(
         model.method,

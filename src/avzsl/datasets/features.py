@@ -57,18 +57,30 @@ class Sequences:
         begins = np.cumsum(lengths) - lengths
         return np.arange(lengths.sum()) + np.repeat(self.offsets[rows] - begins, lengths)
 
-    def pad(self, rows: NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    def lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return [B] how many tokens some clips have."""
+        return self.offsets[rows + 1] - self.offsets[rows]
+
+    def pad(
+        self,
+        rows: NDArray[np.int64],
+        device: torch.device,
+        stretches: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the tokens of some clips as padded sequences.
 
         Args:
             rows: [B] the clips.
             device: Where the sequences are wanted.
+            stretches: [B] first token of each clip and [B] number of tokens; None means all.
 
         Returns:
             features_BTD, zero where padded; mask_BT, True where a token is real; times_BT in
             seconds, zero where padded.
         """
-        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        starts, lengths = self.offsets[rows], self.lengths(rows)
+        if stretches is not None:
+            starts, lengths = starts + stretches[0], stretches[1]
         steps = np.arange(lengths.max())
         real = steps < lengths[:, None]
         places = torch.from_numpy(np.where(real, starts[:, None] + steps, 0))

@@ -24,6 +24,16 @@ methods: Registry[type[Method]] = Registry("method", package="avzsl.methods", gr
 
 
 @options
+class TokenLimits:
+    """The most tokens of a clip that are looked at."""
+
+    audio: Annotated[int, Field(ge=1)] | None = None
+    """Of its sound; null means all."""
+    visual: Annotated[int, Field(ge=1)] | None = None
+    """Of its pictures; null means all."""
+
+
+@options
 class Training:
     """How a method is fitted; the defaults of each method are those of its paper."""
 
@@ -52,6 +62,11 @@ class Training:
         0.999,
     )
     """Decay rates of Adam's running means."""
+    tokens: TokenLimits = TokenLimits()
+    """A clip with more tokens is cut, in training, to a stretch that is drawn anew each time; its
+    sound to the same part. TCaF does so on ActivityNet."""
+    evaluation_tokens: TokenLimits = TokenLimits()
+    """The same in evaluation, where the middle of the clip is kept."""
 
 
 @options

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avzsl.datasets.features import FeatureSet, Sequences
-from avzsl.methods.base import Batch
+from avzsl.methods.base import Batch, TokenLimits
 
 _BLOCK_VALUES = 2**22
 """Values whose statistics are taken at a time: 32 MB in float64."""
@@ -113,6 +114,10 @@ def _means(sequences: Sequences) -> Sequences:
     )
 
 
+Stretches: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""[B] first token of each clip, and [B] how many."""
+
+
 class Feeder:
     """Makes batches of a feature set for one list of candidate classes."""
 
@@ -123,6 +128,7 @@ class Feeder:
         *,
         preparation: Preparation | None,
         device: torch.device,
+        limits: TokenLimits | None = None,
     ) -> None:
         """Keep the features and number the classes.
 
@@ -131,12 +137,19 @@ class Feeder:
             classes: [K] candidate classes; a label is a place among them.
             preparation: Standardisation of the features, None for raw ones.
             device: Where the batches are wanted.
+            limits: The most tokens of a clip; None means all.
         """
         place = {name: i for i, name in enumerate(classes)}
         self._features = features
         self._places = np.array([place.get(name, -1) for name in features.class_names], np.int64)
         self._preparation = None if preparation is None else preparation.to(device)
         self._device = device
+        self._limits = limits or TokenLimits()
+
+    @property
+    def cuts(self) -> bool:
+        """Whether long clips are cut to a stretch."""
+        return self._limits != TokenLimits()
 
     def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the place of each clip's class among the candidates.
@@ -151,11 +164,22 @@ class Feeder:
         return labels
 
     def batch(
-        self, rows: NDArray[np.int64], negative_rows: NDArray[np.int64] | None = None
+        self,
+        rows: NDArray[np.int64],
+        negative_rows: NDArray[np.int64] | None = None,
+        places: NDArray[np.float64] | None = None,
     ) -> Batch:
-        """Return the clips as a padded batch, with others beside them where such are given."""
-        audio, audio_mask, audio_times = self._features.audio.pad(rows, self._device)
-        visual, visual_mask, visual_times = self._features.visual.pad(rows, self._device)
+        """Return the clips as a padded batch, with others beside them where such are given.
+
+        Args:
+            rows: [B] the clips.
+            negative_rows: [B] the clips beside them.
+            places: [2, B] in [0, 1): where the stretch of a clip begins that has too many tokens,
+                for the clips and for those beside them; None keeps the middle.
+        """
+        of_audio, of_visual = self._stretches(rows, None if places is None else places[0])
+        audio, audio_mask, audio_times = self._features.audio.pad(rows, self._device, of_audio)
+        visual, visual_mask, visual_times = self._features.visual.pad(rows, self._device, of_visual)
         if self._preparation is not None:
             audio = self._preparation.audio.apply(audio, audio_mask)
             visual = self._preparation.visual.apply(visual, visual_mask)
@@ -167,5 +191,23 @@ class Feeder:
             visual_mask_BU=visual_mask,
             visual_times_BU=visual_times,
             labels_B=torch.from_numpy(self.labels(rows)).to(self._device, non_blocking=True),
-            negatives=None if negative_rows is None else self.batch(negative_rows),
+            negatives=None
+            if negative_rows is None
+            else self.batch(negative_rows, places=None if places is None else places[1:]),
         )
+
+    def _stretches(
+        self, rows: NDArray[np.int64], places_B: NDArray[np.float64] | None
+    ) -> tuple[Stretches | None, Stretches | None]:
+        """Return first token and number of tokens of each clip, for sound and for pictures."""
+        if not self.cuts:
+            return None, None
+        audio_B, visual_B = self._features.audio.lengths(rows), self._features.visual.lengths(rows)
+        kept_audio_B = np.minimum(audio_B, self._limits.audio or audio_B)
+        kept_visual_B = np.minimum(visual_B, self._limits.visual or visual_B)
+        more_B = visual_B - kept_visual_B
+        first_B = more_B // 2 if places_B is None else (places_B * more_B).astype(np.int64)
+        # The sound of the same part; where only the sound is too long, its begin.
+        beside_B = np.rint(first_B * audio_B / visual_B).astype(np.int64)
+        heard_B = np.minimum(beside_B, audio_B - kept_audio_B)
+        return (heard_B, kept_audio_B), (first_B, kept_visual_B)

@@ -87,10 +87,11 @@ class Fit:
             sampling=self._training.sampling,
             generator=generator,
         )
-        others = self._negatives(batches)
+        drawn = list(zip(batches, self._negatives(batches), self._places(batches), strict=True))
         self.method.train()
-        for positions, other in list(zip(batches, others, strict=True))[self._step :]:
-            self._take_step(self._rows_C[positions], None if other is None else self._rows_C[other])
+        for positions, other, places in drawn[self._step :]:
+            negatives = None if other is None else self._rows_C[other]
+            self._take_step(self._rows_C[positions], negatives, places)
             if self._step < len(batches):
                 after_step()
         means = {name: value.item() / len(batches) for name, value in self._sums.items()}
@@ -120,8 +121,20 @@ class Fit:
         generator = stream(self._seed, "negatives", self._stage, self.epoch + 1)
         return [draw_negatives(self._labels_C, batch, generator) for batch in batches]
 
-    def _take_step(self, rows: NDArray[np.int64], negatives: NDArray[np.int64] | None) -> None:
-        batch = self._feeder.batch(rows, negatives)
+    def _places(self, batches: list[NDArray[np.int64]]) -> list[NDArray[np.float64]] | list[None]:
+        """Draw where the stretches of long clips begin, where clips are cut at all."""
+        if not self._feeder.cuts:
+            return [None] * len(batches)
+        generator = stream(self._seed, "stretches", self._stage, self.epoch + 1)
+        return [generator.random((2, len(batch))) for batch in batches]
+
+    def _take_step(
+        self,
+        rows: NDArray[np.int64],
+        negatives: NDArray[np.int64] | None,
+        places: NDArray[np.float64] | None,
+    ) -> None:
+        batch = self._feeder.batch(rows, negatives, places)
         terms = self.method.losses(batch, self._classes_KW)
         loss = torch.stack(list(terms.values())).sum()
         self._optimiser.zero_grad(set_to_none=True)

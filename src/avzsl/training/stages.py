@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from avzsl.datasets.features import FeatureSet
-from avzsl.methods.base import Dims, Method, methods
+from avzsl.methods.base import Dims, Method, TokenLimits, methods
 from avzsl.metrics.calibration import calibrate
 from avzsl.options import as_dict, from_dict
 from avzsl.provenance import digest, origin
@@ -112,7 +112,8 @@ class _Run:
         self._judging = judging_clips(
             features, self._seen, seen_subset="val_seen", unseen_subset="val_unseen"
         )
-        self._judge = self._feeder(self._judging.candidates)
+        limits = self._options.training.evaluation_tokens
+        self._judge = self._feeder(self._judging.candidates, limits)
 
     def go(self, resume: ResumeFile) -> None:
         """Run both stages to their end, from where a killed run left off."""
@@ -135,7 +136,7 @@ class _Run:
         seed_torch(self._seed)
         self._fit = Fit(
             self._make_method(),
-            self._feeder(self._seen),
+            self._feeder(self._seen, self._options.training.tokens),
             rows,
             self._vectors(self._seen),
             self._options.training,
@@ -200,8 +201,14 @@ class _Run:
             text=self._classes.vectors.shape[1],
         )
 
-    def _feeder(self, names: Sequence[str]) -> Feeder:
-        return Feeder(self._fed, names, preparation=self._preparation, device=self._device)
+    def _feeder(self, names: Sequence[str], limits: TokenLimits) -> Feeder:
+        return Feeder(
+            self._fed,
+            names,
+            preparation=self._preparation,
+            device=self._device,
+            limits=limits,
+        )
 
     def _vectors(self, names: Sequence[str]) -> Tensor:
         return torch.from_numpy(vectors_of(self._classes, names)).to(self._device)
