@@ -1,9 +1,9 @@
 r"""Eq. 3 exactly in O(C² log C) by tensor operations, for a GPU.
 
 What has to be counted is, for an anchor with the classes in order of distance x, how many elements
-of a stretch of their ranks are higher (or lower) than a given one. A wavelet matrix (Claude,
-Navarro and Ordóñez, 2015) answers such a question in one step for each bit of a rank, and every
-step is a cumulative sum and a few gathers over all classes of all anchors at once:
+of a stretch of their ranks are higher (or lower) than a given one. A wavelet matrix ("The wavelet
+matrix", Information Systems 47, 2015) answers such a question in one step for each bit of a rank,
+and every step is a cumulative sum and a few gathers over all classes of all anchors at once:
 
     at rest as the nearer one     ranks above r_i in the stretch where x_j >= x_i + m
     at rest as the farther one    ranks below r_j in the stretch where x_i + m <= x_j
