@@ -166,9 +166,9 @@ def _footnotes(rows: Sequence[Row]) -> list[str]:
             f"{row['clips_unseen']} clips; {row['classes_seen']} seen classes, "
             f"{row['clips_seen']} clips)."
         )
-    notes += [
-        f"Published, {row['method']}: {row['published_source']}."
-        for row in rows
-        if row["published_source"]
-    ]
+    by_source: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row["published_source"]:
+            by_source[row["published_source"]].append(row["method"])
+    notes += [f"Published: {source}: {', '.join(names)}." for source, names in by_source.items()]
     return notes + [f"{row['method']}: {row['notes']}" for row in rows if row["notes"]]
