@@ -63,6 +63,7 @@ class Plan:
         plugin = self.config.datasets[name]
         return dataset_kinds.get(plugin.kind)(name, plugin.options, self.root)
 
+    @functools.cache  # noqa: B019
     def rows(self, dataset: str) -> list[ManifestRow]:
         """Return all clips of a dataset."""
         return self.dataset(dataset).rows()
@@ -77,13 +78,13 @@ class Plan:
         """
         kind = self.dataset(dataset)
         if self._snapshots is None:
-            return Listing.of(kind)
+            return Listing.of(kind, self.rows(dataset))
         options = self.config.datasets[dataset].options
         path = snapshot_path(self._snapshots, kind, options)
         kept = read_snapshot(path) if self._is_job else None
         if kept is not None:
             return kept
-        listing = Listing.of(kind)
+        listing = Listing.of(kind, self.rows(dataset))
         with contextlib.suppress(OSError):  # a folder that cannot be written costs time only
             write_snapshot(path, listing)
         return listing

@@ -1,7 +1,6 @@
 rule embed_classes:
     """One vector per class name by a text encoder."""
     input:
-        dataset_is_there,
         texts_of,
     output:
         "results/classes/{dataset}/{encoder}/original.h5",

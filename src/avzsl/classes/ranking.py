@@ -112,7 +112,8 @@ class Ranking(ABC):
             raise ValueError(f"Expected distances [C, C], got {original_CC.shape = }.")
         self.margin = margin
         self.ranks_CC = neighbour_ranks(original_CC, tie_tolerance=tie_tolerance)
-        self.triplets = count_triplets(self.ranks_CC)
+        self.balance_CC, self.pairs_C = rank_balance(self.ranks_CC)
+        self.triplets = int(self.pairs_C.sum())
 
     def __call__(self, distances_CC: Tensor) -> Tensor:
         """Return the mean hinge over all ordered triplets; 0 where no triplet is ordered.

@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avzsl.classes.ranking import TIE_TOLERANCE, Ranking, rank_balance
+from avzsl.classes.ranking import TIE_TOLERANCE, Ranking
 
 
 class SortedRanking(Ranking):
@@ -36,8 +36,7 @@ class SortedRanking(Ranking):
         self, original_CC: Tensor, *, margin: float, tie_tolerance: float = TIE_TOLERANCE
     ) -> None:
         super().__init__(original_CC, margin=margin, tie_tolerance=tie_tolerance)
-        balance_CC, pairs_C = rank_balance(self.ranks_CC)
-        self._static = self.ranks_CC.numpy(), balance_CC.numpy(), pairs_C.numpy()
+        self._static = self.ranks_CC.numpy(), self.balance_CC.numpy(), self.pairs_C.numpy()
 
     def count(self, distances_CC: Tensor) -> tuple[Tensor, int, int]:
         """Count on as many cores as torch has threads."""

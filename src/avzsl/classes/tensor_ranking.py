@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from avzsl.classes.ranking import TIE_TOLERANCE, Ranking, rank_balance
+from avzsl.classes.ranking import Ranking
 
 _CHUNK_CELLS = 2**24
 """Distances that are looked at together: some 1.5 GB."""
@@ -24,12 +24,6 @@ _CHUNK_CELLS = 2**24
 
 class TensorRanking(Ranking):
     """Eq. 3 by wavelet matrices, on the device of the distances."""
-
-    def __init__(
-        self, original_CC: Tensor, *, margin: float, tie_tolerance: float = TIE_TOLERANCE
-    ) -> None:
-        super().__init__(original_CC, margin=margin, tie_tolerance=tie_tolerance)
-        self._balance_CC, self._pairs_C = rank_balance(self.ranks_CC)
 
     def count(self, distances_CC: Tensor) -> tuple[Tensor, int, int]:
         """Count for a chunk of anchors after another."""
@@ -40,9 +34,9 @@ class TensorRanking(Ranking):
         for start in range(0, classes, anchors):
             A = slice(start, min(start + anchors, classes))
             nearer_AC, farther_AC = self._at_rest(distances_CC[A], self.ranks_CC[A], start)
-            weights_CC[A] = (self._balance_CC[A] - nearer_AC + farther_AC).to(weights_CC.dtype)
+            weights_CC[A] = (self.balance_CC[A] - nearer_AC + farther_AC).to(weights_CC.dtype)
             rest += nearer_AC.sum()
-        return weights_CC, int(self._pairs_C.sum() - rest), self.triplets
+        return weights_CC, self.triplets - int(rest), self.triplets
 
     def _at_rest(self, x_AC: Tensor, ranks_AC: Tensor, first: int) -> tuple[Tensor, Tensor]:
         """Return the triplets at rest of each class, as the nearer and as the farther one."""

@@ -15,6 +15,7 @@ from avzsl.registry import did_you_mean
 if TYPE_CHECKING:
     import torch
 
+    from avzsl.config import Config
     from avzsl.datasets.features import FeatureSet
     from avzsl.datasets.kinds import DatasetKind
     from avzsl.encoders import Encoder
@@ -81,17 +82,26 @@ def add_configuration(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def read_configuration(args: argparse.Namespace) -> Config:
+    """Return the checked configuration that ``add_configuration`` declared.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If something in it is wrong.
+    """
+    import yaml
+
+    from avzsl.config import load_config
+
+    return load_config(yaml.safe_load(args.config.read_text(encoding="utf-8")) or {}, args.schema)
+
+
 def _configured_datasets(args: argparse.Namespace) -> dict[str, Any]:
     """Return kind and options of the datasets in the configuration that ``args`` name."""
     config: Path | None = getattr(args, "config", None)
     if config is None or not config.is_file():
         return {}
-    import yaml
-
-    from avzsl.config import load_config
-
-    raw = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    datasets = load_config(raw, args.schema).datasets
+    datasets = read_configuration(args).datasets
     return {name: {"kind": own.kind, "options": own.options} for name, own in datasets.items()}
 
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from avzsl.cli.arguments import add_configuration, read_configuration
+
 if TYPE_CHECKING:
     from avzsl.encoders import Encoder
     from avzsl.planning import Plan
@@ -35,10 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--local", type=Path, metavar="DIR", help="of splits: copy from here, verified alike"
     )
-    parser.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="YAML")
-    parser.add_argument(
-        "--schema", type=Path, default=Path("workflow/schemas/config.schema.json"), metavar="JSON"
-    )
+    add_configuration(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -90,13 +89,9 @@ def _plan(args: argparse.Namespace) -> Plan | None:
     """Return what config.yaml comes to; None where there is none."""
     if not args.config.is_file():
         return None
-    import yaml
-
-    from avzsl.config import load_config
     from avzsl.planning import Plan
 
-    raw = yaml.safe_load(args.config.read_text(encoding="utf-8")) or {}
-    return Plan(load_config(raw, args.schema), args.config.parent)
+    return Plan(read_configuration(args), args.config.parent)
 
 
 def _sources_of(name: str, plan: Plan | None) -> list[str]:

@@ -10,27 +10,21 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from avzsl.cli.arguments import add_configuration, read_configuration
 from avzsl.sources.checkpoint import MissingWeightsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="YAML")
-    parser.add_argument(
-        "--schema", type=Path, default=Path("workflow/schemas/config.schema.json"), metavar="JSON"
-    )
+    add_configuration(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the plan."""
-    import yaml
-
-    from avzsl.config import load_config
     from avzsl.datasets.manifest import count_subsets
     from avzsl.planning import Plan
 
-    raw = yaml.safe_load(args.config.read_text(encoding="utf-8")) or {}
-    plan = Plan(load_config(raw, args.schema), Path.cwd())
+    plan = Plan(read_configuration(args), Path.cwd())
     os.environ["AVZSL_WEIGHTS"] = plan.config.sections["weights"]
     for name in plan.config.datasets:
         print(f"dataset {name}: {len(plan.shards(name))} shards, id {plan.manifest_id(name)}")

@@ -53,7 +53,7 @@ class Sequences:
 
     def tokens(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the positions of all tokens of some clips, one clip after the other."""
-        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        lengths = self.lengths(rows)
         begins = np.cumsum(lengths) - lengths
         return np.arange(lengths.sum()) + np.repeat(self.offsets[rows] - begins, lengths)
 

@@ -8,11 +8,19 @@ that: they plan what was planned, whatever happens to the files meanwhile.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from avzsl.datasets.kinds import DatasetKind
-from avzsl.datasets.manifest import class_names, manifest_id, members, members_id, split_id
+from avzsl.datasets.manifest import (
+    ManifestRow,
+    class_names,
+    manifest_id,
+    members,
+    members_id,
+    split_id,
+)
 from avzsl.provenance import digest, write_text
 
 
@@ -33,14 +41,13 @@ class Listing:
     """What a text encoder reads for each of them."""
 
     @classmethod
-    def of(cls, dataset: DatasetKind) -> Listing:
-        """List a dataset.
+    def of(cls, dataset: DatasetKind, rows: Sequence[ManifestRow]) -> Listing:
+        """Sum up the clips of a dataset.
 
-        Raises:
-            ValueError: If it cannot be used as configured.
-            OSError: If its folder or table cannot be read.
+        Args:
+            dataset: The dataset.
+            rows: Its clips.
         """
-        rows = dataset.rows()
         names = class_names(rows)
         shards = members(rows, dataset.options.buckets)
         return cls(

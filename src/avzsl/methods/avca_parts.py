@@ -10,6 +10,7 @@ D size of an embedding.
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import torch
@@ -17,10 +18,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
+from avzsl.methods import blocks
 from avzsl.methods.base import Batch, Training
+from avzsl.methods.blocks import Count as Count
+from avzsl.methods.blocks import Share as Share
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 Margin = Annotated[float, Field(ge=0)]
 
 TRAINING = Training(
@@ -35,36 +37,8 @@ TRAINING = Training(
 """How the repository of AVCA fits every method but AVCA itself, which adds weight decay."""
 
 
-class EmbNet(nn.Sequential):
-    """Linear, batch normalisation, ReLU, dropout; twice where ``hidden`` is given.
-
-    Args:
-        dim_in: Size of a row that goes in.
-        dim_out: Size of a row that comes out.
-        hidden: Size in between; None for a single layer.
-        dropout: Share of units zeroed in training.
-        momentum: Weight of the newest batch in the running statistics of the second batch
-            normalisation. The only normalisation of a single layer, and the first of two, have
-            torch's 0.1, as in the released code.
-    """
-
-    def __init__(
-        self,
-        dim_in: int,
-        dim_out: int,
-        *,
-        dropout: float,
-        hidden: int | None = None,
-        momentum: float = 0.1,
-    ) -> None:
-        layers = [(dim_in, dim_out, 0.1)]
-        if hidden is not None:
-            layers = [(dim_in, hidden, 0.1), (hidden, dim_out, momentum)]
-        parts: list[nn.Module] = []
-        for before, after, newest in layers:
-            parts += [nn.Linear(before, after), nn.BatchNorm1d(after, momentum=newest)]
-            parts += [nn.ReLU(), nn.Dropout(dropout)]
-        super().__init__(*parts)
+EmbNet = functools.partial(blocks.EmbNet, bias=True)
+"""With the biases that the released networks have, though batch normalisation cancels them."""
 
 
 class HiddenNet(nn.Sequential):

@@ -13,7 +13,6 @@ D width of a token; H heads of E dimensions each; A, V sizes of an audio and a v
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Annotated
@@ -69,15 +68,30 @@ class EmbNet(nn.Sequential):
         dim_out: Size of a row that comes out.
         hidden: Size in between; None for a single layer.
         dropout: Share of units zeroed in training.
+        bias: Whether the linear layers have one, as in released code; the normalisation that
+            follows cancels it, so that it is not learnt.
+        momentum: Weight of the newest batch in the running statistics of the second batch
+            normalisation. The only normalisation of a single layer, and the first of two, have
+            torch's 0.1, as in the code of AVCA.
     """
 
-    def __init__(self, dim_in: int, dim_out: int, *, hidden: int | None, dropout: float) -> None:
-        sizes = [dim_in, dim_out] if hidden is None else [dim_in, hidden, dim_out]
+    def __init__(
+        self,
+        dim_in: int,
+        dim_out: int,
+        *,
+        dropout: float,
+        hidden: int | None = None,
+        bias: bool = False,
+        momentum: float = 0.1,
+    ) -> None:
+        layers = [(dim_in, dim_out, 0.1)]
+        if hidden is not None:
+            layers = [(dim_in, hidden, 0.1), (hidden, dim_out, momentum)]
         parts: list[nn.Module] = []
-        for before, after in itertools.pairwise(sizes):
-            # The bias would be cancelled by the normalisation that follows, and not be learnt.
-            parts += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
-            parts += [nn.Dropout(dropout)]
+        for before, after, newest in layers:
+            parts += [nn.Linear(before, after, bias=bias), nn.BatchNorm1d(after, momentum=newest)]
+            parts += [nn.ReLU(), nn.Dropout(dropout)]
         super().__init__(*parts)
 
 

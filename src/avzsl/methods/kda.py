@@ -56,6 +56,7 @@ class embedding.
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -140,10 +141,10 @@ class Kda(Method):
         super().__init__(options, dims)
         self.options = options
         width = options.width
-        encoder = {"dropout": options.encoder_dropout, "momentum": options.momentum}
-        projection = {"dropout": options.projection_dropout, "momentum": options.momentum}
-        self.encode_audio = EmbNet(dims.audio, width, hidden=options.audio_hidden, **encoder)
-        self.encode_visual = EmbNet(dims.visual, width, hidden=options.visual_hidden, **encoder)
+        net = functools.partial(EmbNet, momentum=options.momentum)
+        drop = options.encoder_dropout
+        self.encode_audio = net(dims.audio, width, hidden=options.audio_hidden, dropout=drop)
+        self.encode_visual = net(dims.visual, width, hidden=options.visual_hidden, dropout=drop)
         self.positions_2D = nn.Parameter(torch.randn(2, width))
         self.attention = TransformerLayer(
             width,
@@ -152,9 +153,9 @@ class Kda(Method):
             feedforward=options.feedforward,
             dropout=options.dropout,
         )
-        hidden = options.projection_hidden
-        self.project_audio = EmbNet(width, width, hidden=hidden, **projection)
-        self.project_visual = EmbNet(width, width, hidden=hidden, **projection)
+        hidden, drop = options.projection_hidden, options.projection_dropout
+        self.project_audio = net(width, width, hidden=hidden, dropout=drop)
+        self.project_visual = net(width, width, hidden=hidden, dropout=drop)
         self.to_text = nn.Linear(2 * width, dims.text, bias=False)
         nn.init.uniform_(self.to_text.weight, 0.0, 2e-4)
         self.margin_scale: float | nn.Parameter = options.margin_scale

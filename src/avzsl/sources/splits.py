@@ -93,12 +93,8 @@ def fetch_splits(
             new += 1
             with write_aside(target) as partial:
                 _get(file, partial, have.get(file.git_blob), download, local)
-        found = git_blob(target)
-        if found != file.git_blob:
-            raise ValueError(
-                f"{target} is not the published file: git's id of its content is {found}, "
-                f"published is {file.git_blob}. Delete it and fetch it again."
-            )
+        else:
+            _verify(target, file, str(target))
         have[file.git_blob] = target
     return new
 
@@ -119,9 +115,14 @@ def _get(
         shutil.copyfile(source, target)
     else:
         raise FileNotFoundError(f"There is no file {source}; expected {file.url}.")
-    found = git_blob(target)
+    _verify(target, file, str(source or file.url))
+
+
+def _verify(path: Path, file: SplitFile, named: str) -> None:
+    """Raise ValueError unless a file's content is the published one."""
+    found = git_blob(path)
     if found != file.git_blob:
         raise ValueError(
-            f"{source or file.url} is not the published file: git's id of its content is {found}, "
-            f"published is {file.git_blob}."
+            f"{named} is not the published file: git's id of its content is {found}, published is "
+            f"{file.git_blob}. Delete it and fetch it again."
         )
