@@ -10,9 +10,7 @@ import pytest
 import yaml
 
 from avzsl.config import load_config
-from avzsl.methods.base import methods
 from avzsl.presets import with_published
-from avzsl.report.published import all_published, published
 
 
 @pytest.fixture
@@ -46,8 +44,8 @@ def test_a_dataset_can_name_its_own(root: Path, raw: dict[str, Any]) -> None:
     raw["methods"] = {"avca": {}, "plain": {"kind": "avca"}}
     raw["datasets"]["demo"]["methods"] = {"avca": {"published": "vggsound.main"}}
     config = load(root, raw)
-    assert config.method_options("demo", "avca")["training"]["batch_size"] == 64
-    assert config.method_options("demo", "plain")["training"]["batch_size"] == 256
+    assert config.method_on("demo", "avca").options["training"]["batch_size"] == 64
+    assert config.method_on("demo", "plain").options["training"]["batch_size"] == 256
 
 
 @pytest.mark.parametrize("where", ["methods", "datasets.demo.methods"])
@@ -67,28 +65,3 @@ def test_unknown_ones_are_named_with_the_nearest(
 def test_a_method_without_any_says_so() -> None:
     with pytest.raises(ValueError, match="Known: none"):
         with_published({"published": "ucf.cls"}, "ez-avgzl", "methods.ez-avgzl")
-
-
-# --- numbers ------------------------------------------------------------------------------------
-
-
-def test_published_numbers_are_of_known_things(root: Path, raw: dict[str, Any]) -> None:
-    for row in all_published():
-        assert row.benchmark in ("vggsound", "ucf", "activitynet")
-        assert row.features in raw["features"] and row.method in methods.names()
-        assert row.source and float(row.hm) >= 0 and float(row.zsl) >= 0
-    keys = [(row.benchmark, row.features, row.method) for row in all_published()]
-    assert len(set(keys)) == len(keys) == 66
-
-
-@pytest.mark.parametrize("row", all_published(), ids=lambda row: f"{row.benchmark}-{row.method}")
-def test_harmonic_means_recompute(row) -> None:  # type: ignore[no-untyped-def]
-    if row.seen:
-        seen, unseen = float(row.seen), float(row.unseen)
-        assert 2 * seen * unseen / (seen + unseen) == pytest.approx(float(row.hm), abs=0.02)
-
-
-def test_numbers_are_found_by_benchmark_and_feature_set() -> None:
-    assert published("vggsound", "imagebind")["ez-avgzl"].hm == "26.90"
-    assert published("ucf", "vggish-c3d")["tcaf"].seen == "67.14"
-    assert not published("ucf", "mine")

@@ -5,7 +5,6 @@ What the figures mean, and what they do not: ``metrics/resampling.py``.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,8 +22,9 @@ from avzsl.metrics.resampling import (
     metrics_by_seed,
     permute_clips,
 )
-from avzsl.provenance import write_aside, write_json, write_text
-from avzsl.report.tables import id_file
+from avzsl.provenance import write_text
+from avzsl.report.markup import markdown_table
+from avzsl.report.tables import write_rows
 
 if TYPE_CHECKING:
     from avzsl.report.collect import Evaluation
@@ -189,12 +189,8 @@ def _row(
 
 def write_statistics(path: Path, rows: Sequence[Row], *, table_id: str) -> None:
     """Write the CSV file, beside it the same as Markdown, and the id of what both are made from."""
-    with write_aside(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
     write_text(path.with_suffix(".md"), as_markdown(rows))
-    write_json(id_file(path), {"table_id": table_id})
+    write_rows(path, COLUMNS, rows, table_id=table_id)
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
@@ -217,7 +213,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
         f"{first['clips']} test clips ({first['resamples']} resamples within classes; the trained "
         "models and the classes held fixed).",
         "",
-        *_table(head, intervals),
+        *markdown_table(head, intervals),
     ]
     if differences:
         lines += [
@@ -226,7 +222,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
             "interval; p of the permutation test over clips, adjusted for the number of methods "
             "(Holm).",
             "",
-            *_table(head, differences),
+            *markdown_table(head, differences),
         ]
     return "\n".join(lines) + "\n"
 
@@ -237,8 +233,3 @@ def _interval(row: Row, value: str, prefix: str) -> str:
 
 def _difference(row: Row) -> str:
     return f"{_interval(row, 'difference', 'difference_ci_')} p={row['p_clips_holm']}"
-
-
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    rule = ["---", *("---:" for _ in head[1:])]
-    return [f"| {' | '.join(line)} |" for line in [head, rule, *body]]

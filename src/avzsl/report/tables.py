@@ -51,16 +51,21 @@ def result_rows(
     groups: dict[str, list[Evaluation]] = defaultdict(list)
     for evaluation in evaluations:
         groups[evaluation.method].append(evaluation)
-    rows = [_row(method, runs) for method, runs in groups.items()]
+    rows = [summarise(method, runs) for method, runs in groups.items()]
     for row in rows:
         found = (printed or {}).get(row["method"])
         if found is not None:
             row |= {f"published_{metric}": getattr(found, metric) for metric in METRICS}
-            row["published_source"] = found.source + (f" ({found.note})" if found.note else "")
+            row["published_source"] = found.printed_in + (f" ({found.note})" if found.note else "")
     return rows
 
 
-def _row(method: str, runs: Sequence[Evaluation]) -> Row:
+def summarise(method: str, runs: Sequence[Evaluation]) -> Row:
+    """Return the row of one method's seeds, without published numbers.
+
+    Raises:
+        ValueError: If they were scored on different clips or classes.
+    """
     row: Row = dict.fromkeys(COLUMNS, "")
     row |= {"method": method, "seeds": str(len(runs))}
     for metric in METRICS:
@@ -83,8 +88,13 @@ def _row(method: str, runs: Sequence[Evaluation]) -> Row:
 
 def write_table(path: Path, rows: Sequence[Row], *, table_id: str) -> None:
     """Write the CSV file, and beside it a JSON file with the id of what it was made from."""
+    write_rows(path, COLUMNS, rows, table_id=table_id)
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Row], *, table_id: str) -> None:
+    """Write rows as CSV, and beside it a JSON file with the id of what they were made from."""
     with write_aside(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     write_json(id_file(path), {"table_id": table_id})
@@ -98,7 +108,7 @@ def id_file(table: Path) -> Path:
 def set_aside_outdated(table: Path, table_id: str) -> None:
     """Rename a table that was made from anything else to ``*.csv.outdated``.
 
-    What stands beside it as Markdown goes with it.
+    What stands beside it as Markdown and LaTeX goes with it.
     """
     if not table.is_file():
         return
@@ -107,7 +117,7 @@ def set_aside_outdated(table: Path, table_id: str) -> None:
     except (OSError, ValueError, KeyError):
         found = None
     if found != table_id:
-        for path in (table, table.with_suffix(".md")):
+        for path in (table, table.with_suffix(".md"), table.with_suffix(".tex")):
             if path.is_file():
                 path.replace(path.with_name(f"{path.name}.outdated"))
 
@@ -119,10 +129,20 @@ def read_table(path: Path) -> list[Row]:
         FileNotFoundError: If there is none.
         ValueError: If it is another kind of file.
     """
+    return read_rows(path, COLUMNS, "result table")
+
+
+def read_rows(path: Path, columns: Sequence[str], what: str) -> list[Row]:
+    """Read a CSV file that must have certain columns.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If its columns are others.
+    """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} is no result table; its columns are {reader.fieldnames}.")
+        if tuple(reader.fieldnames or ()) != tuple(columns):
+            raise ValueError(f"{path} is no {what}; its columns are {reader.fieldnames}.")
         return list(reader)
 
 
@@ -130,8 +150,7 @@ def as_text(rows: Sequence[Row], title: str) -> str:
     """Return the table for a terminal: mean ± sd in percent, and what chance is."""
     head = ["method", "S", "U", "HM", "ZSL", "seeds"]
     body = [
-        [row["method"], *(_mean_sd(row, metric) for metric in METRICS), row["seeds"]]
-        for row in rows
+        [row["method"], *(mean_sd(row, metric) for metric in METRICS), row["seeds"]] for row in rows
     ]
     if any(row["published_hm"] for row in rows):
         head.append("published S / U / HM / ZSL")
@@ -149,7 +168,8 @@ def as_text(rows: Sequence[Row], title: str) -> str:
     return "\n".join([title, "", *lines, "", *_footnotes(rows)])
 
 
-def _mean_sd(row: Mapping[str, str], metric: str) -> str:
+def mean_sd(row: Mapping[str, str], metric: str) -> str:
+    """Return mean ± standard deviation; the mean alone with one seed."""
     sd = row[f"{metric}_sd"]
     return f"{row[f'{metric}_mean']} ± {sd}" if sd else row[f"{metric}_mean"]
 

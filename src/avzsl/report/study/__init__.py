@@ -1,0 +1,1 @@
+"""Tables and figures of studies: named variants side by side, and the paper's numbers."""
