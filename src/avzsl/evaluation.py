@@ -12,15 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from avzsl.datasets.features import FeatureSet
 from avzsl.metrics.accuracy import Metrics, compute_metrics, confusion_counts
+from avzsl.metrics.bias_curve import bias_curve
+from avzsl.metrics.embedded import EmbeddedClips, choose_evenly, write_embedded
+from avzsl.metrics.plateaus import BiasCurve
 from avzsl.metrics.winners import find_winners
 from avzsl.provenance import digest, origin, write_json
 from avzsl.training.checkpoint import TrainedModel, load_model
 from avzsl.training.clips import Judging, judging_clips, vectors_of
 from avzsl.training.feeding import Feeder, averaged
 from avzsl.training.scoring import score_clips
+
+MOST_EMBEDDED = 2_000
+"""Clips whose embeddings are kept at most: a figure shows no more."""
 
 
 def evaluate_model(
@@ -31,6 +38,7 @@ def evaluate_model(
     expected_run_id: str | None = None,
     out: Path | None = None,
     name: str | None = None,
+    embeddings_out: Path | None = None,
 ) -> Metrics:
     """Measure S, U, HM and ZSL on ``test_seen`` and ``test_unseen``, with the model's own bias.
 
@@ -43,8 +51,11 @@ def evaluate_model(
         device: Where to compute.
         expected_run_id: The id that the reader counts on; None takes any.
         out: JSON with the metrics, the accuracy of each class, the confusions, and what each clip
-            was taken for.
+            was taken for; also how S and U would move with the bias, which is for looking only:
+            nothing is chosen here.
         name: What the JSON calls the method; None means its kind.
+        embeddings_out: HDF5 with up to ``MOST_EMBEDDED`` clips, and the classes, in the space where
+            the method compares them (``avzsl.metrics.embedded``).
 
     Raises:
         FileNotFoundError: If there is no such model.
@@ -56,7 +67,15 @@ def evaluate_model(
     judging = judging_clips(
         features, model.seen_classes, seen_subset="test_seen", unseen_subset="test_unseen"
     )
-    scores_VK, labels = _score(model, features, judging, device)
+    feeder, classes_KW = _prepare(model, features, judging, device)
+    scores_VK = score_clips(
+        model.method,
+        feeder,
+        judging.rows,
+        classes_KW,
+        batch_size=model.options.training.batch_size,
+    ).numpy()
+    labels = feeder.labels(judging.rows)
     metrics = compute_metrics(
         scores_VK, labels, judging.is_seen, bias=model.bias, names=judging.candidates
     )
@@ -68,33 +87,70 @@ def evaluate_model(
             "candidates": _candidates(judging),
             "confusions": _confusions(predicted, labels, judging.candidates),
             "outcomes": _outcomes(features, judging, labels, predicted, winners.unseen),
+            "bias_curve": _lines(
+                bias_curve(scores_VK, labels, judging.is_seen, bias=model.bias),
+            ),
         }
         notes = {"notes": sorted({*model.notes, *features.notes})}
         write_json(out, _describe(model) | asdict(metrics) | what | notes)
+    if embeddings_out is not None:
+        write_embedded(embeddings_out, _embed(model, features, judging, feeder, classes_KW, labels))
     return metrics
 
 
-def _score(
+def _prepare(
     model: TrainedModel, features: FeatureSet, judging: Judging, device: torch.device
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the scores [V, K] without bias, and the column of each clip's class."""
-    fed = features if model.method.needs_tokens else averaged(features)
+) -> tuple[Feeder, Tensor]:
+    """Return what makes batches of the clips, and the embeddings [K, W] of the candidates."""
     feeder = Feeder(
-        fed,
+        features if model.method.needs_tokens else averaged(features),
         judging.candidates,
         preparation=model.preparation,
         device=device,
         limits=model.options.training.evaluation_tokens,
     )
-    classes = torch.from_numpy(vectors_of(model.classes, judging.candidates)).to(device)
-    scores_VK = score_clips(
-        model.method,
-        feeder,
-        judging.rows,
-        classes,
-        batch_size=model.options.training.batch_size,
+    return feeder, torch.from_numpy(vectors_of(model.classes, judging.candidates)).to(device)
+
+
+def _embed(
+    model: TrainedModel,
+    features: FeatureSet,
+    judging: Judging,
+    feeder: Feeder,
+    classes_KW: Tensor,
+    labels: NDArray[np.int64],
+) -> EmbeddedClips:
+    """Return some clips, as many of each class, and the candidates; seen classes first."""
+    # Not the seed of the run: the runs of a table show the same clips.
+    chosen = choose_evenly(labels, MOST_EMBEDDED, np.random.default_rng(0))
+    rows = judging.rows[chosen]
+    clips, classes = _embedded(model, feeder, rows, classes_KW)
+    order, place = _seen_first(judging)
+    return EmbeddedClips(
+        run_id=model.run_id,
+        class_names=tuple(judging.candidates[k] for k in order),
+        is_seen=tuple(map(bool, judging.is_seen[order])),
+        video_ids=tuple(features.video_ids[row] for row in rows),
+        labels=place[labels[chosen]],
+        clips=clips,
+        classes=None if classes is None else classes[order],
     )
-    return scores_VK.numpy(), feeder.labels(judging.rows)
+
+
+@torch.no_grad()
+def _embedded(
+    model: TrainedModel, feeder: Feeder, rows: NDArray[np.int64], classes_KW: Tensor
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Return clips [V, D] and classes [K, D] where the method compares them, as far as it does."""
+    clips, classes = [], None
+    size = model.options.training.batch_size
+    for start in range(0, len(rows), size):
+        found = model.method.embed(feeder.batch(rows[start : start + size]), classes_KW)
+        if found is None:
+            return None, None
+        clips.append(found[0].float().cpu().numpy())
+        classes = found[1]
+    return np.concatenate(clips), None if classes is None else classes.float().cpu().numpy()
 
 
 def _check_dims(model: TrainedModel, features: FeatureSet) -> None:
@@ -148,9 +204,7 @@ def _outcomes(
     One line of numbers each, in the order of the manifest, the clips of ``test_seen`` first; the id
     of the clips tells whether two evaluations can be compared clip by clip.
     """
-    order = np.argsort(~judging.is_seen, kind="stable")
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
+    _, place = _seen_first(judging)
     return {
         "clips_id": digest("clips", [features.video_ids[row] for row in judging.rows]),
         "true": _line(place[labels]),
@@ -159,5 +213,18 @@ def _outcomes(
     }
 
 
-def _line(numbers: NDArray[np.int64]) -> str:
+def _seen_first(judging: Judging) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the candidates with the seen ones first, and the place of each in that order."""
+    order = np.argsort(~judging.is_seen, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return order, place
+
+
+def _lines(curve: BiasCurve) -> dict[str, str]:
+    """Return one line of numbers for each series, without loss."""
+    return {name: _line(getattr(curve, name)) for name in ("bias", "seen", "unseen")}
+
+
+def _line(numbers: NDArray[Any]) -> str:
     return " ".join(map(str, numbers.tolist()))

@@ -71,7 +71,7 @@ rule statistics:
 
 
 rule figures:
-    """Plots of a table's runs: the methods side by side, training curves, confusion."""
+    """Plots of a table's runs: a figure of each kind, a panel a method."""
     input:
         evaluations=lambda wc: runs(
             wc,
@@ -79,6 +79,17 @@ rule figures:
         ),
         histories=lambda wc: runs(
             wc, "results/models/{dataset}/{features}/{method}/seed{seed}.csv"
+        ),
+        # Of the first seed alone: one map a method.
+        embeddings=lambda wc: expand(
+            "results/evaluations/{dataset}/{features}/{method}/seed{seed}.h5",
+            dataset=wc.dataset,
+            features=wc.features,
+            method=METHODS,
+            seed=PLAN.seeds[0],
+        ),
+        classes=lambda wc: (
+            f"results/classes/{wc.dataset}/{encoder_of('text')(wc)}/original.h5"
         ),
     output:
         methods=report(
@@ -96,6 +107,21 @@ rule figures:
             caption="../report/confusion.rst",
             category="{dataset}",
         ),
+        bias=report(
+            "results/figures/{dataset}_{features}/bias.png",
+            caption="../report/bias.rst",
+            category="{dataset}",
+        ),
+        per_class=report(
+            "results/figures/{dataset}_{features}/per_class.png",
+            caption="../report/per_class.rst",
+            category="{dataset}",
+        ),
+        embeddings=report(
+            "results/figures/{dataset}_{features}/embeddings.png",
+            caption="../report/embeddings.rst",
+            category="{dataset}",
+        ),
     log:
         "logs/figures/{dataset}_{features}.log",
     benchmark:
@@ -104,12 +130,18 @@ rule figures:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2_000,
-        runtime="10m",
+        mem_mb=3_000,
+        runtime="30m",
     params:
         run_ids=lambda wc: to_json(PLAN.run_ids(wc.dataset, wc.features)),
+        classes_id=lambda wc: PLAN.classes_id(
+            wc.dataset, encoder_of("text")(wc), "original"
+        ),
     shell:
-        "python -m avzsl --log {log} figures --evaluations {input.evaluations:q}"
-        " --run-ids {params.run_ids:q}"
-        " --histories {input.histories:q} --methods {output.methods}"
-        " --training {output.training} --confusion {output.confusion}"
+        "python -m avzsl --log {log} figures"
+        " methods training confusion bias classes embeddings"
+        " --out {output.methods} {output.training} {output.confusion}"
+        " {output.bias} {output.per_class} {output.embeddings}"
+        " --evaluations {input.evaluations:q} --run-ids {params.run_ids:q}"
+        " --histories {input.histories:q} --embeddings {input.embeddings:q}"
+        " --classes {input.classes} --classes-id {params.classes_id}"

@@ -22,7 +22,7 @@ rule train:
         mem_mb=lambda wildcards, attempt: 8_000 * attempt,
         runtime="4h",
     params:
-        kind=lambda wc: PLAN.config.methods[wc.method].kind,
+        kind=lambda wc: PLAN.method(wc.dataset, wc.method).kind,
         options=lambda wc: to_json(PLAN.method(wc.dataset, wc.method).options),
         protocol=to_json(PLAN.protocol),
         audio_id=features_id_of("audio"),
@@ -49,7 +49,8 @@ rule evaluate:
         visual_shards=shards_of("visual"),
         model="results/models/{dataset}/{features}/{method}/seed{seed}.pt",
     output:
-        "results/evaluations/{dataset}/{features}/{method}/seed{seed}.json",
+        metrics="results/evaluations/{dataset}/{features}/{method}/seed{seed}.json",
+        embeddings="results/evaluations/{dataset}/{features}/{method}/seed{seed}.h5",
     log:
         "logs/evaluate/{dataset}/{features}/{method}/seed{seed}.log",
     benchmark:
@@ -70,4 +71,4 @@ rule evaluate:
         " --name {wildcards.method}"
         " --manifest {input.manifest} --audio {input.audio} --audio-id {params.audio_id}"
         " --visual {input.visual} --visual-id {params.visual_id}"
-        " --threads {threads} --out {output}"
+        " --threads {threads} --out {output.metrics} --embeddings {output.embeddings}"

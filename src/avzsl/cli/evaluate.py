@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_features(parser)
     add_compute(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="JSON")
+    parser.add_argument(
+        "--embeddings",
+        type=Path,
+        metavar="H5",
+        help="clips and classes in the space where the method compares them, for figures",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -37,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
         expected_run_id=args.run_id,
         out=args.out,
         name=args.name,
+        embeddings_out=args.embeddings,
     )
     _log.info(
         "S %.2f  U %.2f  HM %.2f  ZSL %.2f", metrics.seen, metrics.unseen, metrics.hm, metrics.zsl

@@ -29,7 +29,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from avzsl.methods.avca_parts import TRAINING
 from avzsl.methods.base import Batch, Dims, Method, MethodOptions, Training, methods
-from avzsl.methods.linear import Score, compare, concatenated
+from avzsl.methods.linear import Score, comparable, compare, concatenated
 from avzsl.options import options
 
 _INITIAL = 2e-4
@@ -73,6 +73,11 @@ class Apn(Method):
         """Return scores_BK of the global head; a higher score is a likelier class."""
         features_BC = concatenated(batch, normalise=self.options.normalise)
         return compare(self.global_head(features_BC), classes_KW, self.options.score)
+
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the global head makes of the clips, and the class embeddings."""
+        clips_BW = self.global_head(concatenated(batch, normalise=self.options.normalise))
+        return comparable(clips_BW, self.options.score), classes_KW
 
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy and the regression of both heads."""

@@ -71,6 +71,10 @@ class AttentionFusion(Method):
         """Return scores_BK, minus the distances in the joint space."""
         return self.joint.scores(self._embed(batch), classes_KW)
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return clips and classes in the joint space, where the distance decides."""
+        return self._embed(batch), self.joint.classes(classes_KW)
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy, the alignment and the reconstruction."""
         own_BW = classes_KW[batch.labels_B]

@@ -182,6 +182,10 @@ class Avca(Method):
         visual_BE = self._embed(batch).visual_BE
         return -distances(visual_BE, self.class_projection(classes_KW))
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the visual branch, which is what is scored, and the classes in the joint space."""
+        return self._embed(batch).visual_BE, self.class_projection(classes_KW)
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the five terms that the module's docstring names, and those of a subclass."""
         negatives = negatives_of(batch)

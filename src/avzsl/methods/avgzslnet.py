@@ -99,6 +99,17 @@ class Avgzslnet(Method):
         visual_BE = self.visual_encoder(batch.visual_mean_BV)
         return -(distances(audio_BE, classes_KE) + distances(visual_BE, classes_KE))
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return audio and video beside each other, and the classes twice.
+
+        The squared distance there is the sum of the two squared distances; the score is minus the
+        sum of the distances themselves.
+        """
+        audio_BE = self.audio_encoder(batch.audio_mean_BA)
+        visual_BE = self.visual_encoder(batch.visual_mean_BV)
+        classes_KE = self.class_encoder(classes_KW)
+        return torch.cat([audio_BE, visual_BE], dim=1), torch.cat([classes_KE, classes_KE], dim=1)
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the three terms that the module's docstring names."""
         negatives = negatives_of(batch)

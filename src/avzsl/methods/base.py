@@ -160,5 +160,13 @@ class Method(nn.Module, ABC):
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the named scalar terms that the training loop adds up and differentiates."""
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor | None] | None:
+        """Return clips_BD, and classes_KD in the same space, as they are compared; for figures.
+
+        The classes are None where only clips are embedded; everything is None where there is no
+        such space, as here. Labels are not looked at.
+        """
+        return None
+
     def after_step(self, batch: Batch, classes_KW: Tensor) -> None:
         """Do what a method does once its parameters have moved; called without gradients."""

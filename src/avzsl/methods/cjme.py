@@ -110,6 +110,15 @@ class Cjme(Method):
         visual_BK = distances(self.visual_encoder(batch.visual_mean_BV), classes_KE)
         return -torch.where(self._gate(batch)[:, None] >= 0.5, visual_BK, audio_BK)
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the chosen modality of each clip, and the classes, in the joint space."""
+        clips_BE = torch.where(
+            self._gate(batch)[:, None] >= 0.5,
+            self.visual_encoder(batch.visual_mean_BV),
+            self.audio_encoder(batch.audio_mean_BA),
+        )
+        return clips_BE, self.class_encoder(classes_KW)
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the three terms that the module's docstring names."""
         negatives = negatives_of(batch)

@@ -83,6 +83,10 @@ class Clipclap(Method):
         """Return scores_BK, minus the distances in the joint space."""
         return self.joint.scores(self._embed(batch), self.encode_class(classes_KW))
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return clips and classes in the joint space, where the distance decides."""
+        return self._embed(batch), self.joint.classes(self.encode_class(classes_KW))
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy, the alignment and the reconstruction."""
         clips_BJ = self._embed(batch)

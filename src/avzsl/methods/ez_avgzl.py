@@ -77,6 +77,12 @@ class EzAvgzl(Method):
         scores_BK: Tensor = self.similarity(tokens_ND, layout, classes_KW) / self.temperature
         return scores_BK
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, None]:
+        """Return the fused class tokens; a class has no place among them: it asks all tokens."""
+        tokens_ND, layout = self.fusion(batch)
+        clips_BD: Tensor = self.norm(tokens_ND[: layout.clips])
+        return clips_BD, None
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the alignment loss of Eq. 5."""
         scores_BK = self(batch, classes_KW)

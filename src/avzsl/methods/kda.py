@@ -168,6 +168,10 @@ class Kda(Method):
         """Return scores_BK, minus the distances to the class embeddings."""
         return -distances(self._embed(batch), classes_KW)
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the clips in the space of the class embeddings, and these."""
+        return self._embed(batch), classes_KW
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the alignment loss and, in mode ``paper``, the margin loss."""
         clips_BW = self._embed(batch)

@@ -69,6 +69,10 @@ class LinearMethod(Method):
         """Return scores_BK; a higher score is a likelier class."""
         return compare(self._project(batch), classes_KW, self.score)
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the clips in the space of the class embeddings, and these."""
+        return comparable(self._project(batch), self.score), classes_KW
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the ranking loss."""
         scores_BK = self._project(batch) @ self.class_dropout(classes_KW).T
@@ -93,3 +97,12 @@ def compare(clips_BW: Tensor, classes_KW: Tensor, score: Score) -> Tensor:
     if score == "distance":
         return -distances(clips_BW, classes_KW)
     return clips_BW @ classes_KW.T
+
+
+def comparable(clips_BW: Tensor, score: Score) -> Tensor:
+    """Return the clips as they stand beside the class embeddings.
+
+    The length of a clip has no say in which product is the highest, but would put it far from all
+    classes: then it is 1.
+    """
+    return clips_BW if score == "distance" else F.normalize(clips_BW, dim=1)

@@ -127,6 +127,11 @@ class Tcaf(Method):
         """Return scores_BK, minus the distances in the joint space."""
         return self.joint.scores(self._embed(batch, self.options.evaluation_times), classes_KW)
 
+    def embed(self, batch: Batch, classes_KW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return clips and classes in the joint space, where the distance decides."""
+        clips_BJ = self._embed(batch, self.options.evaluation_times)
+        return clips_BJ, self.joint.classes(classes_KW)
+
     def losses(self, batch: Batch, classes_KW: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy, the alignment and the reconstruction."""
         own_BW = classes_KW[batch.labels_B]

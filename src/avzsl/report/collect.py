@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from avzsl.metrics.embedded import EmbeddedClips, read_embedded
+from avzsl.metrics.plateaus import BiasCurve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,16 @@ class Evaluation:
     """What a reader of the table must know."""
     outcomes: ClipOutcomes | None = None
     """None in files of versions that did not keep them."""
+    bias: float | None = None
+    """What was taken from the scores of seen classes; None where there was no calibration."""
+    bias_curve: BiasCurve | None = None
+    """How S and U would move with the bias; None in files of versions that did not keep it."""
+
+    @property
+    def per_class(self) -> NDArray[np.float64]:
+        """[K] percent of each class's clips that are right; NaN for a class without clips."""
+        clips = self.confusion.sum(1)
+        return np.where(clips > 0, 100 * self.confusion.diagonal() / np.maximum(clips, 1), np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +122,10 @@ def _evaluation(path: Path) -> Evaluation:
         numbers = {
             key: found[key]
             for key in Evaluation.__dataclass_fields__
-            if key in found and key not in ("confusion", "notes", "outcomes")
+            if key in found and key not in ("confusion", "notes", "outcomes", "bias_curve")
         }
         outcomes = _outcomes(found["outcomes"]) if "outcomes" in found else None
+        curve = _bias_curve(found["bias_curve"]) if "bias_curve" in found else None
     except (json.JSONDecodeError, KeyError) as error:
         raise ValueError(f"{path} is no evaluation of avzsl ({error!r}).") from None
     notes = [*found.get("notes", [])]
@@ -124,6 +138,7 @@ def _evaluation(path: Path) -> Evaluation:
         confusion=_confusion(found["confusions"], names),
         notes=tuple(notes),
         outcomes=outcomes,
+        bias_curve=curve,
     )
 
 
@@ -132,6 +147,13 @@ def _outcomes(found: dict[str, str]) -> ClipOutcomes:
         key: np.array(found[key].split(), dtype=np.int64) for key in ("true", "predicted", "zsl")
     }
     return ClipOutcomes(clips_id=found["clips_id"], **numbers)
+
+
+def _bias_curve(found: dict[str, str]) -> BiasCurve:
+    series = {
+        key: np.array(found[key].split(), dtype=np.float64) for key in ("bias", "seen", "unseen")
+    }
+    return BiasCurve(**series)
 
 
 def _confusion(cells: dict[str, dict[str, int]], names: Sequence[str]) -> NDArray[np.int64]:
@@ -161,3 +183,60 @@ def _history(path: Path, run: Evaluation) -> History:
         val_epochs=tuple(int(row["epoch"]) for row in judged),
         val_hm=tuple(float(row["val_hm"]) for row in judged),
     )
+
+
+def label_runs(
+    evaluations: Sequence[Evaluation], labels: Mapping[str, str] | Sequence[str] | None
+) -> list[Evaluation]:
+    """Return the evaluations with other names for their methods.
+
+    Args:
+        evaluations: The runs.
+        labels: Method -> label, where methods that are not named keep their names; or one label
+            for each evaluation; None keeps all names.
+
+    Raises:
+        ValueError: If a label is of no method, two methods would get the same one, or the number
+            of labels is another one than that of the evaluations.
+    """
+    if labels is None:
+        return list(evaluations)
+    if not isinstance(labels, Mapping):
+        if isinstance(labels, str) or len(labels) != len(evaluations):
+            raise ValueError(
+                f"Give a label for each of the {len(evaluations)} evaluations, or an object from "
+                f"method to label, got {labels!r}."
+            )
+        pairs = zip(evaluations, labels, strict=True)
+        return [replace(run, method=str(label)) for run, label in pairs]
+    methods = {run.method: labels.get(run.method, run.method) for run in evaluations}
+    strangers = sorted(set(labels) - set(methods))
+    if strangers:
+        raise ValueError(
+            f"There is a label for {strangers[0]!r}, but the evaluations are of "
+            f"{', '.join(methods)}."
+        )
+    if len(set(methods.values())) < len(methods):
+        raise ValueError(f"Two methods have the same label: {', '.join(methods.values())}.")
+    return [replace(run, method=methods[run.method]) for run in evaluations]
+
+
+def read_embeddings(
+    paths: Sequence[Path], evaluations: Sequence[Evaluation]
+) -> list[tuple[str, list[EmbeddedClips]]]:
+    """Read embedded clips of runs that were evaluated.
+
+    Returns:
+        The method of each evaluation in their order, with its runs; one without a file is left
+        out.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If it is something else, or of no run that was evaluated.
+    """
+    methods = {run.run_id: run.method for run in evaluations}
+    groups: dict[str, list[EmbeddedClips]] = {method: [] for method in methods.values()}
+    for path in paths:
+        embedded = read_embedded(path, list(methods))
+        groups[methods[embedded.run_id]].append(embedded)
+    return [(method, runs) for method, runs in groups.items() if runs]
