@@ -1,4 +1,5 @@
-# Two commands: `make demo` goes from generated videos to a result table, `make test` tests.
+# `make demo` goes from generated videos to a result table, `make tables` to all tables and figures of
+# the papers, `make test` tests.
 # Both need Python >= 3.11 and a package index, nothing else.
 PYTHON ?= python3
 CORES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count())")
@@ -6,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TABLE := results/demo_signal.csv
 
-.PHONY: demo test lint format schema lock clean
+.PHONY: demo tables test lint format schema lock clean
 
 demo: $(VENV)/.installed ## generated videos -> features -> training -> table
 	$(BIN)/avzsl doctor
@@ -15,6 +16,11 @@ demo: $(VENV)/.installed ## generated videos -> features -> training -> table
 	@$(BIN)/avzsl show $(TABLE)
 	@echo "table:   $(TABLE)"
 	@echo "figures: results/figures/demo_signal/"
+
+tables: $(VENV)/.installed ## every table and figure of the papers on the demo, and one page with all
+	$(BIN)/snakemake --cores $(CORES) --quiet rules progress -- tables
+	$(BIN)/snakemake --cores $(CORES) --quiet rules progress -- results/report.html
+	@echo "tables: results/tables/    figures: results/figures/    page: results/report.html"
 
 test: $(VENV)/.installed-dev ## all tests
 	$(BIN)/python -m pytest

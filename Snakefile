@@ -14,6 +14,9 @@ include: "workflow/rules/published.smk"
 include: "workflow/rules/classes.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/study_inputs.smk"
+include: "workflow/rules/studies.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -26,3 +29,4 @@ rule all:
 
 onstart:
     set_aside_outdated_tables()
+    set_aside_outdated_studies()

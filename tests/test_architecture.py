@@ -8,11 +8,13 @@ import pytest
 
 LAYERS = [
     {"cli"},
+    {"study_plan"},
     {"planning", "predict", "report"},
     {"evaluation"},
     {"training"},
     {"methods"},
     {"losses", "metrics"},
+    {"datasets_plan"},
     {"classes"},
     {"datasets"},
     {"extraction"},
@@ -29,6 +31,7 @@ LAYERS = [
         "registry",
         "seeding",
         "sources",
+        "studies",
         "types",
     },
 ]

@@ -102,7 +102,7 @@ def test_a_partly_given_section_keeps_the_methods_own_defaults(raw, schema):
 def test_a_dataset_overrides_a_method(raw, schema):
     raw["datasets"]["demo"]["methods"] = {"ez-avgzl": {"training": {"epochs": 3}}}
     config = load_config(raw, schema)
-    assert config.method_options("demo", "ez-avgzl")["training"]["epochs"] == 3
+    assert config.method_on("demo", "ez-avgzl").options["training"]["epochs"] == 3
     assert config.methods["ez-avgzl"].options["training"]["epochs"] == 50
 
 

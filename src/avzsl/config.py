@@ -6,19 +6,18 @@ on every parse. ``avzsl schema`` writes the file; a test fails when it and the c
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from avzsl.presets import merge, with_published
+from avzsl.presets import merge, published_options, with_published
 from avzsl.registry import did_you_mean
-
-NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-"""Names hold no underscore, so that ``results/{dataset}_{features}.csv`` reads one way only."""
+from avzsl.studies import NAME_PATTERN, Study, read_studies
 
 PLUGIN_SECTIONS = ("datasets", "encoders", "methods")
 """Sections that hold named plug-ins, each with a ``kind`` that defaults to its name."""
@@ -37,6 +36,10 @@ class Plugin:
     options: dict[str, Any]
     """Every option with its value."""
 
+    def with_options(self, options: dict[str, Any]) -> Plugin:
+        """Return the same entry with other options."""
+        return replace(self, options=options)
+
 
 @dataclass(frozen=True)
 class Config:
@@ -50,6 +53,10 @@ class Config:
     there has its default options."""
     sections: dict[str, Any]
     """All other sections by name."""
+    all_methods: dict[str, Plugin]
+    """``methods`` and every kind that is not configured there, with its default options."""
+    schema: dict[str, Any] = field(repr=False)
+    """What it was checked against."""
 
     @property
     def tables(self) -> list[str]:
@@ -58,10 +65,30 @@ class Config:
         chosen: list[str] | None = self.sections.get("tables")
         return every if chosen is None else chosen
 
-    def method_options(self, dataset: str, method: str) -> dict[str, Any]:
-        """Return the options of a method with the dataset's own settings laid over them."""
-        own = self.datasets[dataset].options.get("methods") or {}
-        return merge(self.methods[method].options, own.get(method, {}))
+    @functools.cached_property
+    def studies(self) -> dict[str, Study]:
+        """Return the studies."""
+        return read_studies(self)
+
+    def method_on(self, dataset: str, method: str) -> Plugin:
+        """Return a method with the dataset's own settings laid over its options."""
+        plugin = self.all_methods[method]
+        own = (self.datasets[dataset].options.get("methods") or {}).get(method, {})
+        where = f"datasets.{dataset}.methods.{method}"
+        return plugin.with_options(
+            self.checked(plugin.kind, merge(plugin.options, own), where) if own else plugin.options
+        )
+
+    def checked(self, what: str, value: Any, where: str) -> dict[str, Any]:
+        """Return the options of a section, or of a kind of method, checked and filled in.
+
+        Raises:
+            ValueError: As ``check`` does.
+        """
+        kinds = self.schema["x-plugins"]["methods"]
+        part = kinds[what]["schema"] if what in kinds else self.schema["properties"][what]
+        options: dict[str, Any] = check(value, part, self.schema, where)
+        return options
 
 
 def load_config(raw: Mapping[str, Any], schema_file: str | Path) -> Config:
@@ -89,9 +116,14 @@ def load_config(raw: Mapping[str, Any], schema_file: str | Path) -> Config:
     for encoder in (part for parts in features.values() for part in parts.values()):
         if encoder not in made["encoders"] and encoder in plugins["encoders"]:
             made["encoders"] |= _plugins({encoder: None}, "encoders", plugins["encoders"], schema)
-    _expand_datasets(made)
-    config = Config(**made, features=features, sections=sections)
-    _check_references(config, plugins, schema)
+    unnamed = {kind: None for kind in plugins["methods"] if kind not in made["methods"]}
+    all_methods = made["methods"] | _plugins(unnamed, "methods", plugins["methods"], schema)
+    _expand_datasets(made["datasets"], all_methods)
+    config = Config(
+        **made, features=features, sections=sections, all_methods=all_methods, schema=schema
+    )
+    _check_references(config, plugins)
+    assert config.studies is not None  # reading them checks them
     return config
 
 
@@ -181,17 +213,22 @@ def _plugin(
     return Plugin(name, kind, about.get("revision", 0), about.get("modality"), options)
 
 
-def _expand_datasets(made: dict[str, dict[str, Plugin]]) -> None:
+def _expand_datasets(datasets: Mapping[str, Plugin], methods: Mapping[str, Plugin]) -> None:
     """Put published hyper-parameters into the datasets' own settings of methods, in place."""
-    for dataset in made["datasets"].values():
+    for dataset in datasets.values():
         settings = dataset.options.get("methods") or {}
         for method, own in settings.items():
-            if isinstance(own, Mapping) and method in made["methods"]:
+            if isinstance(own, Mapping) and method in methods:
                 where = f"datasets.{dataset.name}.methods.{method}"
-                settings[method] = with_published(own, made["methods"][method].kind, where)
+                settings[method] = with_published(own, methods[method].kind, where)
+        if dataset.options.get("hyperparameters") == "published":
+            name = f"{dataset.options['benchmark']}.{dataset.options['split']}"
+            for method, plugin in methods.items():
+                found = published_options(plugin.kind, name)
+                settings[method] = merge(found, settings.get(method, {}))
 
 
-def _check_references(config: Config, plugins: dict[str, Any], schema: dict[str, Any]) -> None:
+def _check_references(config: Config, plugins: dict[str, Any]) -> None:
     for name, parts in config.features.items():
         for modality, encoder in parts.items():
             where = f"config.yaml: features.{name}.{modality}"
@@ -202,24 +239,30 @@ def _check_references(config: Config, plugins: dict[str, Any], schema: dict[str,
             if found != modality:
                 raise ValueError(f"{where}: {encoder!r} is an encoder of {found}, not {modality}.")
     every = [f"{d}_{f}" for d in config.datasets for f in config.features]
-    for table in config.tables:
+    asked = [("tables", table) for table in config.tables]
+    asked += [("studies_on", table) for table in config.sections["studies_on"] or ()]
+    for where, table in asked:
         if table not in every:
             raise ValueError(
-                f"config.yaml: tables: {table!r} is not a dataset and a feature set joined by an "
+                f"config.yaml: {where}: {table!r} is not a dataset and a feature set joined by an "
                 f"underscore. {did_you_mean(table, every)}"
             )
     for dataset in config.datasets.values():
-        for method, own in (dataset.options.get("methods") or {}).items():
+        other = dataset.options["features_of"]
+        if other is not None and (other == dataset.name or other not in config.datasets):
+            hint = did_you_mean(other, set(config.datasets) - {dataset.name})
+            raise ValueError(
+                f"config.yaml: datasets.{dataset.name}.features_of: there is no other dataset "
+                f"{other!r}. {hint}"
+            )
+        for method in dataset.options.get("methods") or {}:
             where = f"datasets.{dataset.name}.methods.{method}"
-            if method not in config.methods:
-                if method in plugins["methods"]:
-                    continue  # for the day that the method is in the table
+            if method not in config.all_methods:
                 raise ValueError(
-                    f"config.yaml: {where}: no such method. {did_you_mean(method, config.methods)}"
+                    f"config.yaml: {where}: no such method. "
+                    f"{did_you_mean(method, config.all_methods)}"
                 )
-            entry = config.methods[method]
-            part = plugins["methods"][entry.kind]["schema"]
-            check(merge(entry.options, own), part, schema, where)
+            config.method_on(dataset.name, method)
 
 
 def _check_name(name: Any, where: str) -> None:

@@ -7,19 +7,17 @@ the result table. Imports no torch.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from avzsl.config import Config, Plugin
-from avzsl.datasets.kinds import DatasetKind, dataset_kinds
-from avzsl.datasets.listing import Listing, read_snapshot, snapshot_path, write_snapshot
-from avzsl.datasets.manifest import ManifestRow
+from avzsl.config import Plugin
+from avzsl.datasets_plan import DatasetsPlan
 from avzsl.encoders.published import PUBLISHED_KINDS, Published
 from avzsl.provenance import class_embeddings_id, digest, encoder_fingerprint
+from avzsl.studies import Resolved, options_behind, variants_on
 from avzsl.training.protocol import TRAINING_REVISION
 
 if TYPE_CHECKING:
@@ -33,69 +31,8 @@ FILE_OPTIONS = frozenset({"weights", "encoders"})
 ids. The ids of all others follow from the configuration."""
 
 
-class Plan:
+class Plan(DatasetsPlan):
     """Everything that follows from a configuration before anything has run."""
-
-    def __init__(
-        self,
-        config: Config,
-        root: Path,
-        *,
-        snapshots: Path | None = None,
-        is_job: bool = False,
-    ) -> None:
-        """Keep the configuration.
-
-        Args:
-            config: The checked configuration.
-            root: Folder that relative paths start from.
-            snapshots: Folder where listings of datasets are kept for the jobs; None keeps none.
-            is_job: Whether this is a job of a workflow that was planned: listings are read there.
-        """
-        self.config = config
-        self.root = root
-        self._snapshots = snapshots
-        self._is_job = is_job
-
-    @functools.cache  # noqa: B019 - one plan lives as long as the process
-    def dataset(self, name: str) -> DatasetKind:
-        """Return the dataset of that name."""
-        plugin = self.config.datasets[name]
-        return dataset_kinds.get(plugin.kind)(name, plugin.options, self.root)
-
-    @functools.cache  # noqa: B019
-    def rows(self, dataset: str) -> list[ManifestRow]:
-        """Return all clips of a dataset."""
-        return self.dataset(dataset).rows()
-
-    @functools.cache  # noqa: B019
-    def listing(self, dataset: str) -> Listing:
-        """Return what is planned with of a dataset; listed when it is first asked for.
-
-        Raises:
-            ValueError: If it cannot be used as configured.
-            OSError: If its folder or table cannot be read.
-        """
-        kind = self.dataset(dataset)
-        if self._snapshots is None:
-            return Listing.of(kind, self.rows(dataset))
-        options = self.config.datasets[dataset].options
-        path = snapshot_path(self._snapshots, kind, options)
-        kept = read_snapshot(path) if self._is_job else None
-        if kept is not None:
-            return kept
-        listing = Listing.of(kind, self.rows(dataset))
-        with contextlib.suppress(OSError):  # a folder that cannot be written costs time only
-            write_snapshot(path, listing)
-        return listing
-
-    def shards(self, dataset: str) -> dict[str, str]:
-        """Return shard -> id of its members, for the shards that have any."""
-        return self.listing(dataset).shards
-
-    def clips_id(self, dataset: str) -> str:
-        """Return the id of all clips of a dataset, whatever they are used for."""
-        return self.listing(dataset).clips_id
 
     def environment(self) -> dict[str, str]:
         """Return the variables through which jobs learn what no id depends on."""
@@ -111,10 +48,6 @@ class Plan:
             "AVZSL_WEIGHTS": sections["weights"],
             "AVZSL_MEMORY": to_json(sections["memory"]),
         }
-
-    def manifest_id(self, dataset: str) -> str:
-        """Return the id of a dataset's manifest."""
-        return self.listing(dataset).manifest_id
 
     @functools.cache  # noqa: B019
     def encoder(self, name: str) -> Encoder:
@@ -204,14 +137,11 @@ class Plan:
             )
         return self.fingerprint(encoder)
 
-    def split_id(self, dataset: str) -> str:
-        """Return the id of which clip has which class and subset."""
-        return self.listing(dataset).split_id
-
     @functools.cache  # noqa: B019
     def features_id(self, dataset: str, encoder: str) -> str:
-        """Return the id of all features of a dataset by one encoder."""
-        return digest("features", self.fingerprint_for(dataset, encoder), self.shards(dataset))
+        """Return the id of all features that a dataset uses of one encoder."""
+        store = self.store(dataset)
+        return digest("features", self.fingerprint_for(store, encoder), self.shards(store))
 
     @functools.cache  # noqa: B019
     def classes_id(self, dataset: str, encoder: str, variant: str) -> str:
@@ -220,14 +150,15 @@ class Plan:
         Args:
             dataset: Whose classes.
             encoder: The text encoder.
-            variant: ``original`` or ``optimised``; ``raw`` is the former, read in another way.
+            variant: ``original``; ``raw``, which is the same, read in another way; ``optimised``,
+                or ``optimised@`` and digits for other settings in a study.
         """
         listing = self.listing(dataset)
         fingerprint = self.text_fingerprint(dataset, encoder)
         original = class_embeddings_id(fingerprint, listing.class_names, listing.texts)
         if variant in ("original", "raw"):
             return original
-        return digest("optimised", original, self.config.sections["classes"])
+        return digest("optimised", original, self.class_options(variant))
 
     def run_id(self, dataset: str, features: str, method: str, seed: int) -> str:
         """Return the id of one training run, and of what is evaluated on it."""
@@ -238,7 +169,7 @@ class Plan:
             TRAINING_REVISION,
             self.features_id(dataset, parts["audio"]),
             self.features_id(dataset, parts["visual"]),
-            self.classes_id(dataset, parts["text"], plugin.options["classes"]),
+            self.classes_id(dataset, parts["text"], self.classes_variant(dataset, method)),
             self.split_id(dataset),
             [plugin.kind, plugin.revision, plugin.options],
             self.protocol,
@@ -264,10 +195,33 @@ class Plan:
         ]
 
     def method(self, dataset: str, method: str) -> Plugin:
-        """Return a method with its options for a dataset."""
-        plugin = self.config.methods[method]
-        options = self.config.method_options(dataset, method)
-        return Plugin(plugin.name, plugin.kind, plugin.revision, plugin.modality, options)
+        """Return a method, or a variant of a study, with its options for a dataset."""
+        return self._resolved(dataset, method).plugin
+
+    def classes_variant(self, dataset: str, method: str) -> str:
+        """Return which class embeddings a method or variant uses, see ``classes_id``."""
+        return self._resolved(dataset, method).classes
+
+    def _resolved(self, dataset: str, method: str) -> Resolved:
+        if "@" in method:
+            known = self._variants(dataset)
+            if method not in known:
+                raise LookupError(
+                    f"No study in config.yaml has the variant {method!r} on {dataset}: its settings "
+                    "have changed. Ask for the study's table instead: results/tables/{study}.csv"
+                )
+            return known[method]
+        plugin = self.config.method_on(dataset, method)
+        return Resolved(name=method, plugin=plugin, classes=plugin.options["classes"])
+
+    @functools.cache  # noqa: B019
+    def _variants(self, dataset: str) -> dict[str, Resolved]:
+        return variants_on(self.config, dataset)
+
+    @functools.cache  # noqa: B019
+    def class_options(self, variant: str) -> dict[str, Any]:
+        """Return the settings behind ``optimised`` or ``optimised@`` and digits."""
+        return options_behind(self.config, variant)
 
     @property
     def gpus_per_job(self) -> int:

@@ -50,6 +50,11 @@ def with_published(own: Mapping[str, Any], kind: str, where: str) -> dict[str, A
     return merge(base, own)
 
 
+def published_options(kind: str, name: str) -> dict[str, Any]:
+    """Return published hyper-parameters of a kind of method; none where there are none."""
+    return _published_tables().get(kind, {}).get(name, {})
+
+
 @functools.cache
 def _published_tables() -> dict[str, dict[str, dict[str, Any]]]:
     """Return method -> ``dataset.features`` or other name -> options, from ``published.toml``."""

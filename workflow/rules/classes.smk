@@ -33,14 +33,16 @@ rule optimise_classes:
     input:
         "results/classes/{dataset}/{encoder}/original.h5",
     output:
-        embeddings="results/classes/{dataset}/{encoder}/optimised.h5",
-        neighbours="results/classes/{dataset}/{encoder}/neighbours.csv",
+        embeddings="results/classes/{dataset}/{encoder}/optimised{settings}.h5",
+        neighbours="results/classes/{dataset}/{encoder}/neighbours{settings}.csv",
+        summary="results/classes/{dataset}/{encoder}/optimised{settings}.json",
     log:
-        "logs/optimise_classes/{dataset}/{encoder}.log",
+        "logs/optimise_classes/{dataset}/{encoder}{settings}.log",
     benchmark:
-        "logs/optimise_classes/{dataset}/{encoder}.tsv"
+        "logs/optimise_classes/{dataset}/{encoder}{settings}.tsv"
     wildcard_constraints:
         encoder=either(PLAN.encoders_of("text")),
+        settings=r"(@[0-9a-f]{8})?",  # those of a study; empty: the section `classes`
     conda:
         "../../envs/learn.yaml"
     threads: 1
@@ -48,10 +50,13 @@ rule optimise_classes:
         mem_mb=4_000,
         runtime="4h",
     params:
-        options=to_json(PLAN.config.sections["classes"]),
+        options=lambda wc: to_json(PLAN.class_options(f"optimised{wc.settings}")),
         original_id=lambda wc: PLAN.classes_id(wc.dataset, wc.encoder, "original"),
-        classes_id=lambda wc: PLAN.classes_id(wc.dataset, wc.encoder, "optimised"),
+        classes_id=lambda wc: PLAN.classes_id(
+            wc.dataset, wc.encoder, f"optimised{wc.settings}"
+        ),
     shell:
         "python -m avzsl --log {log} classes optimise {input} --options {params.options:q}"
         " --original-id {params.original_id} --classes-id {params.classes_id}"
-        " --threads {threads} --neighbours {output.neighbours} --out {output.embeddings}"
+        " --threads {threads} --neighbours {output.neighbours} --summary {output.summary}"
+        " --out {output.embeddings}"

@@ -67,7 +67,9 @@ def either(names):
 wildcard_constraints:
     dataset=either(DATASETS),
     features=either(FEATURES),
-    method=either(METHODS),
+    # a variant of a study is a method with digits: ez-avgzl@1f0c9a7b
+    method=f"({either(PLAN.config.all_methods)})(@[0-9a-f]{{8}})?",
+    study=either(PLAN.config.studies),
     encoder=either(PLAN.config.encoders),
     shard=r"\d{4}",
     seed=r"\d+",
@@ -145,16 +147,21 @@ def demo_clips(wildcards):
     return f"resources/{wildcards.dataset}/clips.tsv" if made else []
 
 
+def store_of(wildcards):
+    """The dataset whose features a dataset uses."""
+    return planned(PLAN.store, wildcards.dataset)
+
+
 def index_of(modality):
     """The feature index that a run reads."""
     encoder = encoder_of(modality)
-    return lambda wc: f"results/features/{wc.dataset}/{encoder(wc)}/index.h5"
+    return lambda wc: f"results/features/{store_of(wc)}/{encoder(wc)}/index.h5"
 
 
 def shards_of(modality):
     """The shards behind an index: it is virtual, so who reads it reads them."""
     encoder = encoder_of(modality)
-    return lambda wc: shard_files(wc.dataset, encoder(wc))
+    return lambda wc: shard_files(store_of(wc), encoder(wc))
 
 
 def shard_files(dataset, encoder):
@@ -170,7 +177,7 @@ def features_id_of(modality):
 
 
 def variant_of(wildcards):
-    return PLAN.method(wildcards.dataset, wildcards.method).options["classes"]
+    return PLAN.classes_variant(wildcards.dataset, wildcards.method)
 
 
 def classes_of(wildcards):

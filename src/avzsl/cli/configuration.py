@@ -24,10 +24,48 @@ def configuration_page(schema: dict[str, Any]) -> str:
         lines += [f"## {section}", "", *_options(schema["properties"][section], schema), ""]
     lines += ["## features", "", _text(schema["properties"]["features"]), ""]
     lines += ["Each has the keys `audio`, `visual` and `text`: names of encoders.", ""]
+    lines += _studies(schema)
     for section, kinds in schema["x-plugins"].items():
         for kind, about in kinds.items():
             lines += [f"## {section}: kind {kind}", "", *_options(about["schema"], schema), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+STUDIES = """\
+A study is a base and named variants of it, each a row of a table. Its runs are shared with other
+studies and with result tables wherever all settings are equal.
+
+```yaml
+studies:
+  my-ablation:
+    dataset: mine
+    features: signal
+    base: { method: ez-avgzl }
+    variants:
+      cross-attention: {}
+      cosine: { options: { similarity: cosine } }
+      no class optimisation: { options: { classes: original } }
+      more separation: { classes: { alpha: 0.9 } }
+```
+
+`results/tables/my-ablation.csv` (with `.md` and `.tex`) is its table,
+`results/tables/my-ablation.classes.csv` what class-embedding optimisation did in each row, and
+`results/figures/studies/my-ablation.png` its harmonic means. The same on another dataset:
+`results/tables/demo_signal/my-ablation.csv`.
+"""
+
+
+def _studies(schema: dict[str, Any]) -> list[str]:
+    part = schema["properties"]["studies"]
+    one = part["additionalProperties"]
+    row = one["properties"]["variants"]["anyOf"][1]["additionalProperties"]["properties"]
+    return [
+        *["## studies", "", STUDIES],
+        *[*_options(one, schema)[2:], ""],
+        *["Keys of `base` and of a variant:", "", "| key | meaning |", "| --- | --- |"],
+        *[f"| `{key}` | {_text(about)} |" for key, about in row.items()],
+        *["", "## studies_on", "", _text(schema["properties"]["studies_on"]), ""],
+    ]
 
 
 def _options(part: dict[str, Any], schema: dict[str, Any]) -> list[str]:

@@ -9,9 +9,13 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avzsl.cli.arguments import add_configuration, read_configuration
 from avzsl.sources.checkpoint import MissingWeightsError
+
+if TYPE_CHECKING:
+    from avzsl.planning import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +40,19 @@ def run(args: argparse.Namespace) -> None:
         for features in plan.config.features:
             table = f"results/{dataset}_{features}.csv"
             print(f"table {table}: {_known('id', plan.table_id, dataset, features)}")
+    _print_studies(plan)
+
+
+def _print_studies(plan: Plan) -> None:
+    """Print what the runs of each row of each study are called."""
+    from avzsl.study_plan import StudyPlan
+
+    studies = StudyPlan(plan)
+    for study, table in studies.wanted():
+        print(f"study {study}" + (f" on {table}" if table else ""))
+        for row in studies.rows(study, table):
+            place = f"{row.dataset}/{row.features}/{row.run}"
+            print(f"  {row.label}: {place}, classes {row.classes}")
 
 
 def _known(what: str, question: Callable[..., str], *names: str) -> str:

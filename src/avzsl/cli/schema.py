@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from avzsl.cli.configuration import configuration_page
+from avzsl.cli.studies_schema import studies_schema
 from avzsl.config import NAME_PATTERN, PLUGIN_SECTIONS
 from avzsl.provenance import write_text
 
@@ -78,29 +79,43 @@ def build_schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "device": {
-                "type": "string",
-                "pattern": r"^(auto|cpu|cuda(:\d+)?)$",
-                "default": "auto",
-                "description": "Where models run: auto (a GPU if there is one), cpu, cuda, cuda:1.",
-            },
-            "weights": {
-                "type": "string",
-                "default": "weights",
-                "description": "Folder of published weights, filled by: avzsl fetch weights.",
-            },
-            "tables": {
-                "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}],
-                "default": None,
-                "description": "Tables that `snakemake` makes when no target is named, such as "
-                "demo_signal; null means all datasets with all feature sets.",
-            },
+            **_plain(),
             **{section: _named(section, kinds, defs) for section, kinds in plugins.items()},
             "features": _features(),
+            "studies": studies_schema(),
             **own,
         },
         "$defs": dict(sorted(defs.items())),
         "x-plugins": plugins,
+    }
+
+
+def _plain() -> dict[str, Any]:
+    """Return the schema of the keys that are no sections."""
+    return {
+        "device": {
+            "type": "string",
+            "pattern": r"^(auto|cpu|cuda(:\d+)?)$",
+            "default": "auto",
+            "description": "Where models run: auto (a GPU if there is one), cpu, cuda, cuda:1.",
+        },
+        "weights": {
+            "type": "string",
+            "default": "weights",
+            "description": "Folder of published weights, filled by: avzsl fetch weights.",
+        },
+        "tables": {
+            "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}],
+            "default": None,
+            "description": "Tables that `snakemake` makes when no target is named, such as "
+            "demo_signal; null means all datasets with all feature sets.",
+        },
+        "studies_on": {
+            "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}],
+            "default": None,
+            "description": "Where `snakemake tables` carries the studies out, such as "
+            "demo_signal; null means where each of them says.",
+        },
     }
 
 

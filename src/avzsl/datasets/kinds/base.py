@@ -44,6 +44,9 @@ class DatasetOptions:
         default_factory=dict, json_schema_extra={"default": {}}
     )
     """Options of methods that differ for this dataset, laid over those in ``methods``."""
+    features_of: str | None = None
+    """Another dataset of the configuration that has the same clips, or more: its features are used,
+    and nothing is extracted twice for another split or other texts."""
 
 
 class DatasetKind(ABC):

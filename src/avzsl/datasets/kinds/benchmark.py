@@ -74,6 +74,9 @@ class BenchmarkOptions(DatasetOptions):
     names: Literal["readable", "original"] = "readable"
     """What text encoders read: ``readable`` as published beside the word vectors (``Apply Eye
     Makeup``), or ``original`` (``ApplyEyeMakeup``)."""
+    hyperparameters: Literal["default", "published"] = "default"
+    """``published``: each method has those published for this benchmark and split, where there are
+    any; what ``methods`` of this dataset says is laid over."""
     parity: BenchmarkParity = BenchmarkParity()
     """Published behaviour that is not right, by name."""
 

@@ -1,0 +1,213 @@
+"""Studies: what a variant comes to, what it shares, and clear errors for what is wrong."""
+
+import copy
+
+import pytest
+import yaml
+
+from avzsl.config import load_config
+from avzsl.planning import Plan
+from avzsl.study_plan import StudyPlan
+
+STUDY = {
+    "title": "Objectives",
+    "dataset": "demo",
+    "features": "signal",
+    "published": "EZ-AVGZL Table 5",
+    "base": {"method": "ez-avgzl"},
+    "variants": {
+        "both": {},
+        "proximity": {"classes": {"objective": "proximity"}},
+        "none": {"options": {"classes": "original"}},
+        "shallow": {"options": {"depth": 2}, "published": "other row"},
+        "linear": {"method": "devise"},
+    },
+}
+
+
+@pytest.fixture()
+def raw(root):
+    page = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
+    return page | {"studies": {"one": copy.deepcopy(STUDY)}, "studies_on": None}
+
+
+@pytest.fixture()
+def make(root, tmp_path):
+    schema = root / "workflow" / "schemas" / "config.schema.json"
+    return lambda raw: Plan(load_config(copy.deepcopy(raw), schema), tmp_path)
+
+
+def rows(plan, study="one", table=None):
+    return {row.label: row for row in StudyPlan(plan).rows(study, table)}
+
+
+def test_a_variant_without_settings_is_the_method_itself(raw, make):
+    found = rows(make(raw))
+    assert (found["both"].run, found["both"].classes) == ("ez-avgzl", "optimised")
+    assert (found["linear"].run, found["linear"].classes) == ("devise", "original")
+
+
+def test_settings_that_equal_what_the_dataset_says_are_no_settings(raw, make):
+    """The demo has depth 1: 1 is the method itself there, 6, the method's default, is not."""
+    raw["studies"]["one"]["variants"] = {
+        "one": {"options": {"depth": 1}},
+        "six": {"options": {"depth": 6}},
+        "alpha": {"classes": {"alpha": 0.5, "margin": 1}},
+    }
+    found = rows(make(raw))
+    assert found["one"].run == found["alpha"].run == "ez-avgzl"
+    assert found["six"].run.startswith("ez-avgzl@")
+
+
+def test_each_variant_has_runs_of_its_own_and_other_settings_only(raw, make):
+    plan = make(raw)
+    found = rows(plan)
+    assert len({row.run for row in found.values()}) == len(found)
+    proximity = plan.method("demo", found["proximity"].run)
+    assert proximity.options == plan.method("demo", "ez-avgzl").options
+    assert plan.class_options(found["proximity"].classes)["objective"] == "proximity"
+    assert plan.class_options("optimised")["objective"] == "margin-ranking"
+    assert plan.method("demo", found["shallow"].run).options["depth"] == 2
+    ids = {plan.run_id("demo", "signal", row.run, 0) for row in found.values()}
+    assert len(ids) == len(found)
+
+
+def test_two_studies_share_the_runs_of_an_equal_variant(raw, make):
+    raw["studies"]["two"] = {
+        "dataset": "demo",
+        "features": "signal",
+        "variants": {"p": {"method": "ez-avgzl", "classes": {"objective": "proximity"}}},
+    }
+    plan = make(raw)
+    assert rows(plan, "two")["p"].run == rows(plan)["proximity"].run
+
+
+def test_class_settings_do_not_matter_to_what_uses_original_embeddings(raw, make):
+    raw["studies"]["one"]["variants"] = {
+        "a": {"method": "devise", "classes": {"alpha": 0.1}},
+        "b": {"method": "devise"},
+    }
+    found = rows(make(raw))
+    assert found["a"].run == found["b"].run == "devise"
+
+
+def test_files_of_a_row(raw, make):
+    row = rows(make(raw))["proximity"]
+    digits = row.classes.removeprefix("optimised@")
+    assert row.evaluations[2] == f"results/evaluations/demo/signal/{row.run}/seed2.json"
+    assert row.summary == f"results/classes/demo/signal-text/optimised@{digits}.json"
+    assert row.neighbours == f"results/classes/demo/signal-text/neighbours@{digits}.csv"
+    plain = rows(make(raw))["both"]
+    assert plain.neighbours == "results/classes/demo/signal-text/neighbours.csv"
+    assert rows(make(raw))["none"].summary is None
+
+
+def test_published_numbers_stand_by_label_on_the_own_dataset_alone(raw, make):
+    plan = make(raw)
+    assert rows(plan)["proximity"].published == "EZ-AVGZL Table 5: proximity"
+    assert rows(plan)["shallow"].published == "EZ-AVGZL Table 5: other row"
+    assert rows(plan, table="demo_signal")["proximity"].published is None
+
+
+def test_a_study_crosses_datasets_feature_sets_and_variants(raw, make):
+    raw["datasets"]["other"] = {"kind": "demo", "seed": 5}
+    raw["studies"]["one"] |= {"dataset": ["demo", "other"], "features": ["signal", "imagebind"]}
+    found = StudyPlan(make(raw)).rows("one")
+    assert len(found) == 4 * 5
+    assert [(row.dataset, row.features) for row in found[::5]] == [
+        ("demo", "signal"),
+        ("demo", "imagebind"),
+        ("other", "signal"),
+        ("other", "imagebind"),
+    ]
+    assert found[5].text == "imagebind-text"
+
+
+def test_elsewhere_rows_with_a_place_of_their_own_are_left_out(raw, make):
+    raw["studies"]["one"]["variants"]["as released"] = {"features": "imagebind"}
+    plan = make(raw)
+    assert "as released" in rows(plan)
+    assert "as released" not in rows(plan, table="demo_signal")
+
+
+def test_a_study_on_a_dataset_that_is_not_there_runs_elsewhere_only(raw, make):
+    raw["studies"]["one"]["dataset"] = "vggsound"
+    plan = make(raw)
+    studies = StudyPlan(plan)
+    with pytest.raises(ValueError, match=r"no 'vggsound'.*results/tables/\{dataset\}_\{features\}"):
+        studies.rows("one")
+    assert studies.wanted() == []
+    assert len(studies.rows("one", "demo_signal")) == 5
+    raw["studies_on"] = ["demo_signal"]
+    assert StudyPlan(make(raw)).wanted() == [("one", "demo_signal")]
+
+
+def test_the_id_of_a_table_follows_its_runs_and_labels(raw, make):
+    before = StudyPlan(make(raw)).table_id("one")
+    raw["methods"]["devise"] = {"margin": 0.3}
+    assert StudyPlan(make(raw)).table_id("one") != before
+    raw["methods"]["devise"] = {}
+    assert StudyPlan(make(raw)).table_id("one") == before
+    raw["studies"]["one"]["title"] = "Other"
+    assert StudyPlan(make(raw)).table_id("one") != before
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda s: s.update(variants={}), "studies.one.variants is empty"),
+        (lambda s: s.update(variants=["devis"]), "no method 'devis'. Did you mean 'devise'"),
+        (lambda s: s["variants"].update(x={"optons": {}}), "no key 'optons'. Did you mean"),
+        (
+            lambda s: s["variants"].update(x={"options": {"dept": 3}}),
+            "studies.one.variants.x.options has no key 'dept'. Did you mean 'depth'",
+        ),
+        (lambda s: s["variants"].update(x={"classes": {"alpha": 2}}), "x.classes.alpha: 2 is"),
+        (lambda s: s["variants"].update(x=3), "expected keys with values, got 3"),
+        (lambda s: s.update(base={}, variants={"x": {}}), "names no method"),
+        (lambda s: s["variants"].update(x={"features": "imagebnd"}), "Did you mean 'imagebind'"),
+        (lambda s: s.update(shows="accurcy"), "Did you mean 'accuracy'"),
+        (lambda s: s.pop("dataset"), "studies.one needs the key 'dataset'"),
+    ],
+)
+def test_what_is_wrong_is_said_clearly(raw, make, edit, message):
+    edit(raw["studies"]["one"])
+    with pytest.raises(ValueError) as caught:
+        make(raw)
+    assert message in str(caught.value)
+
+
+def test_published_hyper_parameters_of_a_benchmark_reach_methods_and_variants(raw, make):
+    raw["datasets"]["vggsound"] = {
+        "kind": "benchmark",
+        "benchmark": "vggsound",
+        "videos": None,
+        "split": "cls",
+        "hyperparameters": "published",
+        "methods": {"tcaf": {"depth": 3}},
+    }
+    raw["studies"]["one"]["variants"] = {
+        "tcaf": {"method": "tcaf"},
+        "wide": {"method": "tcaf", "options": {"encoder_hidden": 64}},
+    }
+    plan = make(raw)
+    assert plan.method("demo", "tcaf").options["training"]["learning_rate"] != 6e-5
+    found = rows(plan, table="vggsound_signal")
+    options = plan.method("vggsound", found["tcaf"].run).options
+    assert options["training"]["learning_rate"] == 6e-5
+    assert (options["depth"], options["encoder_hidden"]) == (3, 512)
+    wide = plan.method("vggsound", found["wide"].run).options
+    assert (wide["depth"], wide["encoder_hidden"]) == (3, 64)
+
+
+def test_a_dataset_may_use_the_features_of_another(raw, make):
+    raw["datasets"]["again"] = {"kind": "demo", "features_of": "demo"}
+    plan = make(raw)
+    assert plan.store("again") == "demo"
+    assert plan.features_id("again", "signal-audio") == plan.features_id("demo", "signal-audio")
+    raw["datasets"]["again"]["clips_per_class"] = 60
+    with pytest.raises(ValueError, match=r"datasets\.again\.features_of: demo lacks \d+ clips"):
+        make(raw).store("again")
+    raw["datasets"]["again"]["features_of"] = "dmo"
+    with pytest.raises(ValueError, match=r"no other dataset 'dmo'\. Did you mean 'demo'"):
+        make(raw)
