@@ -111,7 +111,7 @@ def test_a_job_plans_with_the_listing_of_the_run_that_started_it(raw, root, tmp_
     lines = [f"{i}.mp4,class {i % 5},train" for i in range(20)]
     clips.write_text("path,class,subset\n" + "\n".join(lines))
     raw["datasets"] = {"mine": {"kind": "table", "path": "clips.csv"}}
-    raw["tables"] = None
+    raw["tables"] = raw["studies_on"] = None
 
     def plan(**more):
         return Plan(load_config(copy.deepcopy(raw), schema), tmp_path, **more)

@@ -17,7 +17,7 @@ from avzsl.presets import with_published
 def raw(root: Path) -> dict[str, Any]:
     shipped = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     shipped["datasets"]["demo"]["methods"] = {}
-    return shipped | {"tables": None}
+    return shipped | {"tables": None, "studies_on": None}
 
 
 def load(root: Path, raw: dict[str, Any]):  # type: ignore[no-untyped-def]
@@ -42,7 +42,8 @@ def test_several_are_laid_over_one_another(root: Path, raw: dict[str, Any]) -> N
 
 def test_a_dataset_can_name_its_own(root: Path, raw: dict[str, Any]) -> None:
     raw["methods"] = {"avca": {}, "plain": {"kind": "avca"}}
-    raw["datasets"]["demo"]["methods"] = {"avca": {"published": "vggsound.main"}}
+    own = {"methods": {"avca": {"published": "vggsound.main"}}, "training": {}}
+    raw["datasets"]["demo"] |= own
     config = load(root, raw)
     assert config.method_on("demo", "avca").options["training"]["batch_size"] == 64
     assert config.method_on("demo", "plain").options["training"]["batch_size"] == 256

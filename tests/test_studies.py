@@ -200,6 +200,20 @@ def test_published_hyper_parameters_of_a_benchmark_reach_methods_and_variants(ra
     assert (wide["depth"], wide["encoder_hidden"]) == (3, 64)
 
 
+def test_training_of_a_dataset_reaches_every_method_and_yields_to_one(raw, make):
+    raw["datasets"]["demo"] |= {
+        "training": {"epochs": 7, "batch_size": 32},
+        "methods": {"avca": {"training": {"epochs": 3}}},
+    }
+    plan = make(raw)
+    for method, epochs in (("ez-avgzl", 7), ("kda", 7), ("avca", 3)):
+        training = plan.method("demo", method).options["training"]
+        assert (training["epochs"], training["batch_size"]) == (epochs, 32)
+    raw["datasets"]["demo"]["training"] = {"epoch": 7}
+    with pytest.raises(ValueError, match=r"datasets\.demo\.methods\..*no key 'epoch'"):
+        make(raw)
+
+
 def test_a_dataset_may_use_the_features_of_another(raw, make):
     raw["datasets"]["again"] = {"kind": "demo", "features_of": "demo"}
     plan = make(raw)

@@ -73,7 +73,10 @@ class Config:
     def method_on(self, dataset: str, method: str) -> Plugin:
         """Return a method with the dataset's own settings laid over its options."""
         plugin = self.all_methods[method]
-        own = (self.datasets[dataset].options.get("methods") or {}).get(method, {})
+        options = self.datasets[dataset].options
+        own = (options.get("methods") or {}).get(method, {})
+        if options["training"]:
+            own = merge({"training": options["training"]}, own)
         where = f"datasets.{dataset}.methods.{method}"
         return plugin.with_options(
             self.checked(plugin.kind, merge(plugin.options, own), where) if own else plugin.options
@@ -255,7 +258,7 @@ def _check_references(config: Config, plugins: dict[str, Any]) -> None:
                 f"config.yaml: datasets.{dataset.name}.features_of: there is no other dataset "
                 f"{other!r}. {hint}"
             )
-        for method in dataset.options.get("methods") or {}:
+        for method in {**(dataset.options.get("methods") or {}), **config.methods}:
             where = f"datasets.{dataset.name}.methods.{method}"
             if method not in config.all_methods:
                 raise ValueError(

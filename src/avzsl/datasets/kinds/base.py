@@ -44,6 +44,9 @@ class DatasetOptions:
         default_factory=dict, json_schema_extra={"default": {}}
     )
     """Options of methods that differ for this dataset, laid over those in ``methods``."""
+    training: dict[str, Any] = Field(default_factory=dict, json_schema_extra={"default": {}})
+    """Keys of ``training`` that differ for this dataset, whatever the method, such as ``epochs``;
+    what ``methods`` says of one method is laid over."""
     features_of: str | None = None
     """Another dataset of the configuration that has the same clips, or more: its features are used,
     and nothing is extracted twice for another split or other texts."""
