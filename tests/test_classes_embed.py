@@ -53,6 +53,14 @@ def test_near_vectors_are_not_the_same():
     assert same_pairs(ClassEmbeddings(names=("a", "b", "c"), vectors=vectors)) == [("a", "c")]
 
 
+@pytest.mark.parametrize("cells", [1, 10, 2**22])
+def test_same_vectors_are_found_in_blocks(monkeypatch, cells):
+    monkeypatch.setattr("avzsl.classes.embed._BLOCK_CELLS", cells)
+    vectors = np.eye(3, dtype=np.float32)[[0, 1, 0, 2, 1]]
+    embeddings = ClassEmbeddings(names=tuple("abcde"), vectors=vectors)
+    assert same_pairs(embeddings) == [("a", "c"), ("b", "e")]
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [([], "no class names"), (["a", " "], "' '"), (["b", "a", "b"], "'b'")],

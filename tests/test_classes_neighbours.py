@@ -4,8 +4,13 @@ import csv
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from avzsl.classes.neighbours import compare_neighbours, rank_correlation, write_neighbours
+from avzsl.classes.ranking import neighbour_ranks
 from avzsl.classes.records import OptimisedClasses, Trace
 from avzsl.types import ClassEmbeddings
 
@@ -46,23 +51,51 @@ def test_an_order_that_is_kept_correlates_fully(distance):
         assert change.distance_before == change.distance_after
 
 
+def ranks_of(*values):
+    """Twice the mean ranks, before them the class itself."""
+    x = torch.tensor([[0.0, *values], *[[0.0] * (len(values) + 1)] * len(values)])
+    return neighbour_ranks(x)[0][:1].numpy()
+
+
 def test_rank_correlation():
-    ranks = [np.array(values, dtype=np.int32) for values in ([1, 2, 3, 4], [4, 3, 2, 1])]
-    assert rank_correlation(ranks[0], ranks[1]) == pytest.approx(-1)
+    rising, falling = ranks_of(1, 2, 3, 4), ranks_of(4, 3, 2, 1)
+    assert rank_correlation(rising, falling) == pytest.approx(-1)
     # ties share their mean rank: 1, 2.5, 2.5, 4 against 1, 2, 3, 4
-    tied = np.array([1, 2, 2, 3], dtype=np.int32)
-    assert rank_correlation(ranks[0], tied) == pytest.approx(4.5 / np.sqrt(5 * 4.5))
+    assert rank_correlation(rising, ranks_of(1, 2, 2, 3)) == pytest.approx(4.5 / np.sqrt(5 * 4.5))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.integers(2, 12).flatmap(
+        lambda n: st.tuples(*[st.lists(st.integers(0, 4), min_size=n, max_size=n)] * 2)
+    )
+)
+def test_rank_correlation_is_that_of_scipy(pair):
+    if min(len(set(values)) for values in pair) == 1:
+        assert np.isnan(rank_correlation(ranks_of(*pair[0]), ranks_of(*pair[1])))
+        return
+    expected = spearmanr(*pair).statistic
+    assert rank_correlation(ranks_of(*pair[0]), ranks_of(*pair[1])) == pytest.approx(expected)
 
 
 def test_rank_correlation_is_undefined_where_all_are_equally_far():
-    assert rank_correlation(np.array([1, 1, 1]), np.array([1, 2, 3])) is None
+    assert np.isnan(rank_correlation(ranks_of(1, 1, 1), ranks_of(1, 2, 3)))
     pair = compare_neighbours(made(on_circle(0, 10), on_circle(0, 180)), distance="l2")
     assert [change.rank_correlation for change in pair] == [None, None]
 
 
+@pytest.mark.parametrize("cells", [1, 9])
+def test_blocks_of_classes_are_joined(monkeypatch, cells):
+    optimised = made(on_circle(0, 10, 60, 100), on_circle(0, 120, 60, 180))
+    whole = compare_neighbours(optimised, distance="cosine")
+    monkeypatch.setattr("avzsl.classes.neighbours._BLOCK_CELLS", cells)
+    assert compare_neighbours(optimised, distance="cosine") == whole
+
+
 def test_csv(tmp_path):
     path = tmp_path / "neighbours.csv"
-    write_neighbours(path, made(on_circle(0, 90), on_circle(0, 180)), distance="cosine")
+    optimised = made(on_circle(0, 90), on_circle(0, 180))
+    write_neighbours(path, compare_neighbours(optimised, distance="cosine"))
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avzsl.classes.ranking import DenseRanking, count_triplets, neighbour_ranks
+from avzsl.classes.ranking import DenseRanking, neighbour_ranks
 
 torch.set_num_threads(1)
 
@@ -17,21 +17,41 @@ def test_ranks_of_neighbours():
     distances = torch.tensor(
         [[0.0, 0.3, 0.1, 0.3], [0.0, 0.0, 0.0, 0.0], [3, 2, 0, 1], [0, 0.5, 0.5 + 1e-9, 0]]
     )
-    expected = [[0, 2, 1, 2], [1, 0, 1, 1], [3, 2, 0, 1], [1, 2, 2, 0]]
-    assert neighbour_ranks(distances).tolist() == expected
+    # twice the mean rank of those that are tied
+    expected = [[0, 5, 2, 5], [4, 0, 4, 4], [6, 4, 0, 2], [2, 5, 5, 0]]
+    ranks, pairs = neighbour_ranks(distances)
+    assert ranks.tolist() == expected
+    assert pairs.tolist() == [2, 0, 3, 2]
 
 
 @settings(max_examples=50, deadline=None)
 @given(
     st.integers(1, 6).flatmap(lambda c: st.lists(st.integers(0, 2), min_size=c * c, max_size=c * c))
 )
-def test_number_of_triplets(values):
+def test_ranks_and_triplets_equal_counting_them_one_by_one(values):
     classes = round(len(values) ** 0.5)
-    ranks = neighbour_ranks(torch.tensor(values, dtype=torch.float64).reshape(classes, classes))
-    expected = sum(
-        bool(ranks[c, i] < ranks[c, j]) for c, i, j in itertools.permutations(range(classes), 3)
-    )
-    assert count_triplets(ranks) == expected
+    x = torch.tensor(values, dtype=torch.float64).reshape(classes, classes)
+    ranks, pairs = neighbour_ranks(x)
+    nearer = torch.zeros(classes, classes, dtype=torch.int32)
+    farther, ordered = nearer.clone(), torch.zeros(classes, dtype=torch.int64)
+    for c, i, j in itertools.permutations(range(classes), 3):
+        if x[c, i] < x[c, j]:
+            nearer[c, j] += 1
+            farther[c, i] += 1
+            ordered[c] += 1
+    others = ~torch.eye(classes, dtype=torch.bool)
+    assert torch.equal((classes - ranks)[others], (farther - nearer)[others])
+    assert torch.equal(pairs, ordered)
+    assert not ranks.diagonal().any()
+
+
+@pytest.mark.parametrize("rows", [1, 4, 11])
+def test_ranks_of_a_block_of_anchors(rows):
+    x = torch.randint(5, (11, 11), generator=torch.Generator().manual_seed(0)).double()
+    whole = DenseRanking(x, margin=0.1)
+    blocks = DenseRanking(iter(x.split(rows)), margin=0.1)
+    assert torch.equal(blocks.ranks_CC.int(), whole.ranks_CC.int())
+    assert torch.equal(blocks.pairs_C, whole.pairs_C)
 
 
 def test_two_classes_make_no_triplet():

@@ -81,13 +81,20 @@ def test_the_distance_to_itself_plays_no_part(kind: type[Ranking]) -> None:
     assert torch.equal(gradient, other)
 
 
-def test_chunks_of_anchors_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [DenseRanking, *EXACT])
+def test_blocks_of_anchors_are_joined(kind: type[Ranking]) -> None:
     before, after = matrices(37, 1, 9)
-    whole = value_and_gradient(TensorRanking(before, margin=0.2), after)
-    monkeypatch.setattr("avzsl.classes.tensor_ranking._CHUNK_CELLS", 5 * 37)
-    monkeypatch.setattr("avzsl.classes.ranking._CHUNK_ROWS", 8)
-    parts = value_and_gradient(TensorRanking(before, margin=0.2), after)
-    assert whole[0] == parts[0] and torch.equal(whole[1], parts[1])
+    ranking = kind(before, margin=0.2)
+    whole, parts = torch.empty(37, 37, dtype=torch.float64), []
+    counts = ranking.count(after, 0, whole)
+    sums = [0, 0]
+    for first in range(0, 37, 8):
+        weights = torch.empty(len(after[first : first + 8]), 37, dtype=torch.float64)
+        block = ranking.count(after[first : first + 8].clone(), first, weights)
+        sums = [total + count for total, count in zip(sums, block, strict=True)]
+        parts.append(weights)
+    assert tuple(sums) == counts
+    assert torch.equal(torch.cat(parts), whole)
 
 
 def test_another_number_of_classes_is_refused() -> None:
@@ -124,6 +131,16 @@ def test_separation_in_blocks_is_separation(
     expected.backward()
     found.backward()
     assert found.item() == pytest.approx(expected.item(), abs=1e-12)
+    np.testing.assert_allclose(blocks.grad, whole.grad, atol=1e-12)
+
+
+def test_all_classes_may_be_equally_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avzsl.classes.objectives._PAIR_CELLS", 50)
+    whole, blocks = (torch.eye(12, dtype=torch.float64).requires_grad_() for _ in range(2))
+    separation(pairwise(whole, whole, "l1")).backward()
+    value = blocked_separation(blocks, "l1")
+    value.backward()
+    assert value.item() == pytest.approx(-2.0)
     np.testing.assert_allclose(blocks.grad, whole.grad, atol=1e-12)
 
 

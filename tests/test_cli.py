@@ -139,23 +139,6 @@ def test_an_empty_table_can_be_printed():
     assert len(COLUMNS) == 21
 
 
-def test_figures_are_drawn(tmp_path, evaluations):
-    histories = []
-    for path in evaluations:
-        history = tmp_path / f"{path.stem}.csv"
-        lines = ["stage,epoch,loss,val_seen,val_unseen,val_hm,val_zsl,bias"]
-        lines += [f"1,{e},{1 / e},50,50,{50 + e},50,0" for e in range(1, 5)] + ["2,1,0.5,,,,,"]
-        history.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        histories.append(history)
-    outs = {name: tmp_path / f"{name}.png" for name in ("methods", "training", "confusion")}
-    arguments = [word for name, out in outs.items() for word in (f"--{name}", str(out))]
-    arguments += ["--evaluations", *map(str, evaluations), "--histories", *map(str, histories)]
-    assert main(["figures", *arguments]) == 0
-    for out in outs.values():
-        assert out.read_bytes().startswith(b"\x89PNG")
-        assert out.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-
-
 def test_an_hdf5_file_can_be_shown(tmp_path, capsys):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file.attrs["kind"] = "feature-shard"

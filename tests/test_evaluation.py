@@ -9,7 +9,10 @@ import synthetic
 import torch
 from training_setup import CPU, small_options, train
 
+from avzsl import evaluation
 from avzsl.evaluation import evaluate_model
+from avzsl.metrics.embedded import read_embedded
+from avzsl.report.collect import read_evaluations
 from avzsl.training.checkpoint import load_model, save_model
 from avzsl.training.clips import vectors_of
 from avzsl.training.feeding import Feeder
@@ -132,3 +135,73 @@ def test_features_of_another_encoder_are_refused(model_path):
 def test_a_model_of_another_run_is_refused(model_path, features):
     with pytest.raises(ValueError, match="another run"):
         evaluate_model(model_path, features, device=CPU, expected_run_id="other")
+
+
+def test_the_bias_curve_goes_through_the_bias_in_use_and_chooses_nothing(
+    model_path, features, tmp_path
+):
+    metrics = evaluate_model(model_path, features, device=CPU, out=tmp_path / "m.json")
+    (read,) = read_evaluations([tmp_path / "m.json"])
+    assert read.bias == metrics.bias == load_model(model_path).bias
+    here = read.bias_curve.bias == metrics.bias
+    assert read.bias_curve.seen[here] == pytest.approx([metrics.seen])
+    assert read.bias_curve.unseen[here] == pytest.approx([metrics.unseen])
+    # Where the test clips would have it elsewhere, it stays.
+    model = load_model(model_path)
+    save_model(tmp_path / "m.pt", dataclasses.replace(model, bias=1e3))
+    moved = evaluate_model(tmp_path / "m.pt", features, device=CPU, out=tmp_path / "n.json")
+    (read,) = read_evaluations([tmp_path / "n.json"])
+    assert moved.bias == 1e3
+    assert moved.seen == 0
+    assert read.bias_curve.bias[-1] == 1e3
+
+
+def test_an_evaluation_of_an_older_version_can_be_read(model_path, features, tmp_path):
+    evaluate_model(model_path, features, device=CPU, out=tmp_path / "m.json")
+    content = json.loads((tmp_path / "m.json").read_text())
+    del content["bias_curve"], content["outcomes"]
+    (tmp_path / "m.json").write_text(json.dumps(content))
+    (read,) = read_evaluations([tmp_path / "m.json"])
+    assert read.bias_curve is None
+    named = dict(zip(read.class_names, read.per_class, strict=True))
+    assert named == pytest.approx(content["per_class"])
+
+
+@pytest.mark.parametrize("kind", ["devise", "ez-avgzl"])
+def test_embedded_clips_are_those_that_were_scored(kind, tmp_path, monkeypatch):
+    """With unseen classes that come first by name: the file has the seen ones first."""
+    features, classes = synthetic.make(synthetic.TINY)
+    features = dataclasses.replace(features, labels=11 - features.labels)
+    classes = dataclasses.replace(classes, vectors=classes.vectors[::-1].copy())
+    path = train(tmp_path, (features, classes), kind, options=small_options(kind, epochs=2))[0]
+    monkeypatch.setattr(evaluation, "MOST_EMBEDDED", 20)
+    outs = {"out": tmp_path / "m.json", "embeddings_out": tmp_path / "e.h5"}
+    evaluate_model(path, features, device=CPU, **outs)
+    found = read_embedded(tmp_path / "e.h5", ["run"])
+    (read,) = read_evaluations([tmp_path / "m.json"])
+    assert (found.class_names, found.is_seen) == (read.class_names, read.is_seen)
+    assert found.class_names[-3:] == ("class 00", "class 01", "class 02")
+    assert len(found.clips) == len(found.video_ids) == 20
+    assert np.bincount(found.labels).min() == 1, "of every class one at least"
+    rows = np.array([features.video_ids.index(video) for video in found.video_ids])
+    names = [features.class_names[label] for label in features.labels[rows]]
+    assert names == [found.class_names[label] for label in found.labels]
+    model = load_model(path)
+    feeder = Feeder(features, sorted(found.class_names), preparation=model.preparation, device=CPU)
+    vectors = torch.from_numpy(vectors_of(model.classes, found.class_names))
+    with torch.no_grad():
+        clips, places = model.method.embed(feeder.batch(rows), vectors)
+    assert found.clips == pytest.approx(clips.numpy(), abs=1e-5)
+    assert (found.classes is None) == (places is None)
+    if places is not None:
+        assert found.classes == pytest.approx(places.numpy(), abs=1e-6)
+
+
+def test_a_method_without_a_space_leaves_no_clips(model_path, features, tmp_path, monkeypatch):
+    kind = type(load_model(model_path).method)
+    monkeypatch.setattr(kind, "embed", lambda self, batch, classes: None)
+    evaluate_model(model_path, features, device=CPU, embeddings_out=tmp_path / "e.h5")
+    found = read_embedded(tmp_path / "e.h5")
+    assert found.clips is None
+    assert found.classes is None
+    assert len(found.class_names) == 12

@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 
 _SAME_COSINE_DISTANCE = 5e-13
 """Unit vectors 1e-6 apart: ten times the noise of float32, far below any difference in meaning."""
+_BLOCK_CELLS = 2**22
+"""Cosines in memory at once."""
 
 
 def embed_classes(
@@ -75,6 +77,10 @@ def same_pairs(embeddings: ClassEmbeddings) -> list[tuple[str, str]]:
     """Return the pairs of classes whose unit vectors are equal but for rounding."""
     vectors = embeddings.vectors.astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    same = np.triu(1 - vectors @ vectors.T <= _SAME_COSINE_DISTANCE, k=1)
-    names = embeddings.names
-    return [(names[first], names[second]) for first, second in np.argwhere(same)]
+    names, pairs = embeddings.names, []
+    rows = max(1, _BLOCK_CELLS // max(len(names), 1))
+    for start in range(0, len(names), rows):
+        near = 1 - vectors[start : start + rows] @ vectors.T <= _SAME_COSINE_DISTANCE
+        for first, second in np.argwhere(np.triu(near, k=start + 1)).tolist():
+            pairs.append((names[start + first], names[second]))
+    return pairs

@@ -1,64 +1,57 @@
-"""How optimisation changed each class's neighbours (Table 8 of Mo & Morgado, ECCV 2024)."""
+"""How optimisation changed each class's neighbours (Table 8 of Mo & Morgado, ECCV 2024).
+
+Shapes: C classes, A classes of a block.
+"""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from avzsl.classes.distances import pairwise
+from avzsl.classes.distances import comparable, distance_blocks
 from avzsl.classes.options import Distance
 from avzsl.classes.ranking import neighbour_ranks
-from avzsl.classes.records import OptimisedClasses
+from avzsl.classes.records import NeighbourChange, OptimisedClasses
 from avzsl.provenance import write_aside
 from avzsl.types import ClassEmbeddings
 
-
-@dataclass(frozen=True, kw_only=True)
-class NeighbourChange:
-    """A class, its nearest neighbour before and after, and how much of the order was kept."""
-
-    name: str
-    nearest_before: str
-    """Of several equally near ones the first in the order of the classes."""
-    distance_before: float
-    nearest_after: str
-    distance_after: float
-    rank_correlation: float | None
-    """Spearman's, between the distances to all other classes before and after, ties averaged;
-    None where it is not defined: with one neighbour, or where all are equally far."""
+_BLOCK_CELLS = 2**22
+"""Distances in memory at once."""
 
 
 def compare_neighbours(optimised: OptimisedClasses, *, distance: Distance) -> list[NeighbourChange]:
     """Return the change of every class, in the order of the classes."""
     names = optimised.original.names
-    before, after = (
-        _Neighbours(embeddings, distance)
-        for embeddings in (optimised.original, optimised.embeddings)
-    )
-    changes = []
-    for row, name in enumerate(names):
-        nearest_before, distance_before = before.nearest(row)
-        nearest_after, distance_after = after.nearest(row)
-        changes.append(
-            NeighbourChange(
-                name=name,
-                nearest_before=names[nearest_before],
-                distance_before=distance_before,
-                nearest_after=names[nearest_after],
-                distance_after=distance_after,
-                rank_correlation=rank_correlation(before.others(row), after.others(row)),
+    changes: list[NeighbourChange] = []
+    for (before_AC, ranks_AC), (after_AC, ranks_after_AC) in zip(
+        _blocks(optimised.original, distance),
+        _blocks(optimised.embeddings, distance),
+        strict=True,
+    ):
+        nearest_before_A, distance_before_A = _nearest(before_AC, ranks_AC)
+        nearest_after_A, distance_after_A = _nearest(after_AC, ranks_after_AC)
+        correlation_A = rank_correlation(ranks_AC, ranks_after_AC)
+        for row, correlation in enumerate(correlation_A.tolist()):
+            changes.append(
+                NeighbourChange(
+                    name=names[len(changes)],
+                    nearest_before=names[nearest_before_A[row]],
+                    distance_before=float(distance_before_A[row]),
+                    nearest_after=names[nearest_after_A[row]],
+                    distance_after=float(distance_after_A[row]),
+                    rank_correlation=None if np.isnan(correlation) else correlation,
+                )
             )
-        )
     return changes
 
 
-def write_neighbours(path: Path, optimised: OptimisedClasses, *, distance: Distance) -> None:
+def write_neighbours(path: Path, changes: Sequence[NeighbourChange]) -> None:
     """Write ``compare_neighbours`` as CSV, a row a class, four decimals.
 
     Raises:
@@ -68,45 +61,40 @@ def write_neighbours(path: Path, optimised: OptimisedClasses, *, distance: Dista
     with write_aside(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        for change in compare_neighbours(optimised, distance=distance):
+        for change in changes:
             values = dataclasses.asdict(change).items()
             writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in values})
 
 
-def rank_correlation(first_N: NDArray[np.int32], second_N: NDArray[np.int32]) -> float | None:
-    """Return Spearman's correlation: Pearson's, of ranks that are averaged over ties.
+def rank_correlation(
+    first_AC: NDArray[np.int32], second_AC: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Return Spearman's correlation of each row: Pearson's, of the ranks from ``neighbour_ranks``.
 
-    None where either series is constant.
+    NaN where either row is constant but for the class itself.
     """
-    centred = [
-        ranks - ranks.mean() for ranks in (_average_ranks(first_N), _average_ranks(second_N))
-    ]
-    norms = [float(np.linalg.norm(series)) for series in centred]
-    if min(norms) == 0:
-        return None
-    return float(centred[0] @ centred[1]) / (norms[0] * norms[1])
+    # The mean of twice the ranks 1 ... C - 1, tied or not, is C.
+    classes = first_AC.shape[1]
+    one, two = (np.where(ranks > 0, ranks - float(classes), 0) for ranks in (first_AC, second_AC))
+    norms_A = np.sqrt((one**2).sum(1) * (two**2).sum(1))
+    products_A = (one * two).sum(1)
+    return np.divide(products_A, norms_A, out=np.full(len(one), np.nan), where=norms_A > 0)
 
 
-def _average_ranks(values_N: NDArray[np.int32]) -> NDArray[np.float64]:
-    _, place_N, counts = np.unique(values_N, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[place_N]
+def _blocks(
+    embeddings: ClassEmbeddings, distance: Distance
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int32]]]:
+    """Yield distances and twice the ranks, [A, C], of some classes after others."""
+    rows_CW = comparable(torch.from_numpy(embeddings.vectors).double(), distance)
+    for first, distances_AC in distance_blocks(rows_CW, distance, cells=_BLOCK_CELLS):
+        yield distances_AC.numpy(), neighbour_ranks(distances_AC, first)[0].numpy()
 
 
-class _Neighbours:
-    """Distances and ranks of the neighbours of each class."""
-
-    def __init__(self, embeddings: ClassEmbeddings, distance: Distance) -> None:
-        vectors_CW = torch.from_numpy(embeddings.vectors).double()
-        distances_CC = pairwise(vectors_CW, vectors_CW, distance)
-        self._ranks_CC = neighbour_ranks(distances_CC).numpy()
-        self._distances_CC = distances_CC.numpy()
-
-    def nearest(self, row: int) -> tuple[int, float]:
-        """Return the nearest class and its distance, which rounding must not make negative."""
-        column = int(np.argmax(self._ranks_CC[row] == 1))
-        return column, max(0.0, float(self._distances_CC[row, column]))
-
-    def others(self, row: int) -> NDArray[np.int32]:
-        """Return the ranks of all other classes."""
-        return np.delete(self._ranks_CC[row], row)
+def _nearest(
+    distances_AC: NDArray[np.float64], ranks_AC: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the nearest class and its distance, which rounding must not make negative."""
+    others_AC = np.where(ranks_AC > 0, ranks_AC, np.iinfo(np.int32).max)
+    nearest_A = others_AC.argmin(1)
+    distance_A = np.take_along_axis(distances_AC, nearest_A[:, None], axis=1)[:, 0]
+    return nearest_A, np.maximum(distance_A, 0.0)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 MANY_CLASSES = 1000
 """From here on a step is long enough to share it among cores."""
+_SECONDS_BETWEEN_LINES = 60.0
+"""Of the log, while it runs."""
 _ROUNDING = 1e-12
 """Gains below this are none, even where the loss is 0."""
 
@@ -102,12 +105,15 @@ def _descend(
     adam = torch.optim.Adam([classes_CW], lr=options.learning_rate)
     plateau = _Plateau(options)
     rows: list[tuple[float, float, float]] = []
-    lowest, best_CW = math.inf, original_CW
+    lowest, best_CW, said = math.inf, original_CW, time.monotonic()
     while True:
         terms = objective(F.normalize(classes_CW, dim=1))
         row = (terms.loss.item(), terms.separation.item(), terms.semantic.item())
         assert math.isfinite(row[0]), f"the loss is {row[0]} at step {len(rows)}"
         rows.append(row)
+        if time.monotonic() - said > _SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            _log.info("step %d: loss %.4f, nearest class at %.4f", len(rows) - 1, row[0], -row[1])
         if row[0] < lowest:
             lowest, best_CW = row[0], classes_CW.detach().clone()
         stands_still = plateau.update(*row)

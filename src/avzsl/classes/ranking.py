@@ -5,7 +5,8 @@ the hinge :math:`\max(0, d(w_c,w_i) - d(w_c,w_j) + m)` asks that i stays nearer 
 The hinge is linear where it is positive. The sum over all triplets is therefore linear in the
 distances, with whole numbers as weights: d(w_c, w_k) counts once for each positive hinge in which
 k is the nearer class, and minus once for each in which k is the farther one. Counting needs no
-gradient, which is why no graph over C³ numbers is ever built.
+gradient, which is why no graph over C³ numbers is ever built. An anchor's weights depend on its own
+distances alone, so that they are counted a block of anchors at a time.
 
 Four ways to count give the same numbers:
 
@@ -16,103 +17,106 @@ Four ways to count give the same numbers:
 - ``SampledRanking`` draws triplets anew in each step, as the paper proposes for many classes; its
   loss is an estimate.
 
-Shapes: C classes; A anchors of a chunk.
+Shapes: C classes; A anchors of a block.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 TIE_TOLERANCE = 1e-6
 """Distances closer than this are tied: the noise of float32 embeddings must not order classes."""
 
-_CHUNK_ROWS = 1024
-"""Anchors whose neighbours are sorted at once: bounds the memory for many classes."""
 _CHUNK_TRIPLETS = 2**19
 """Triplets compared at once; they fit the cache, which is twice as fast as larger chunks."""
+_SHORT_CLASSES = 2**15
+"""Up to so many classes twice a rank fits into 16 bits."""
 
 
-def neighbour_ranks(distances_CC: Tensor, *, tie_tolerance: float = TIE_TOLERANCE) -> Tensor:
-    """Return int32 [C, C]: the rank of each class among the neighbours of each anchor.
+def neighbour_ranks(
+    distances_AC: Tensor, first: int = 0, *, tie_tolerance: float = TIE_TOLERANCE
+) -> tuple[Tensor, Tensor]:
+    """Return how the classes stand in the order of distance to each anchor.
 
-    The anchor itself has rank 0, its nearest neighbours 1. Neighbours share a rank where their
-    sorted distances follow each other by no more than ``tie_tolerance``.
-    """
-    classes = len(distances_CC)
-    ranks_CC = torch.empty(classes, classes, dtype=torch.int32, device=distances_CC.device)
-    for start in range(0, classes, _CHUNK_ROWS):
-        lonely_AC = distances_CC[start : start + _CHUNK_ROWS].detach().clone()
-        own_A1 = torch.arange(start, start + len(lonely_AC), device=lonely_AC.device)[:, None]
-        lonely_AC.scatter_(1, own_A1, -torch.inf)
-        sorted_AC, order_AC = lonely_AC.sort(dim=1)
-        steps_AC = torch.zeros_like(sorted_AC, dtype=torch.int32)
-        steps_AC[:, 1:] = sorted_AC.diff(dim=1) > tie_tolerance
-        ranks_AC = ranks_CC[start : start + len(lonely_AC)]
-        ranks_AC.scatter_(1, order_AC, steps_AC.cumsum(1, dtype=torch.int32))
-    return ranks_CC
+    Neighbours are tied where their sorted distances follow each other by no more than
+    ``tie_tolerance``; tied ones share their mean rank.
 
-
-def rank_balance(ranks_CC: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how the classes stand in the original order of each anchor.
+    Args:
+        distances_AC: Of the anchors ``first``, ``first + 1`` ... to all classes.
+        first: The class that is the first anchor.
+        tie_tolerance: In units of the distance.
 
     Returns:
-        balance_CC int32: classes of higher rank minus classes of lower rank, 0 for the anchor;
-        pairs_C int64: ordered pairs (i, j) of each anchor.
+        ranks_AC int32: twice the rank, from 2 for a nearest neighbour to 2 (C - 1); 0 for the
+        anchor itself. C minus that is the number of classes that are farther, less those that
+        are nearer.
+        pairs_A int64: pairs (i, j) of which i is nearer.
     """
-    balance_CC = torch.empty_like(ranks_CC)
-    pairs = []
-    for start in range(0, len(ranks_CC), _CHUNK_ROWS):
-        ranks_AC = ranks_CC[start : start + _CHUNK_ROWS].long()
-        counts_AC = torch.zeros_like(ranks_AC).scatter_add_(1, ranks_AC, torch.ones_like(ranks_AC))
-        counts_AC[:, 0] = 0  # the anchor is no neighbour
-        up_to_AC = counts_AC.cumsum(1)
-        higher_AC = up_to_AC[:, -1:] - up_to_AC.gather(1, ranks_AC)
-        lower_AC = up_to_AC.gather(1, (ranks_AC - 1).clamp(min=0))
-        neighbour_AC = ranks_AC > 0
-        balance_CC[start : start + len(ranks_AC)] = (higher_AC - lower_AC) * neighbour_AC
-        pairs.append((higher_AC * neighbour_AC).sum(1))
-    return balance_CC, torch.cat(pairs)
+    classes = distances_AC.shape[1]
+    places_C = torch.arange(classes, dtype=torch.int32, device=distances_AC.device)
+    lonely_AC = distances_AC.detach().clone()
+    lonely_AC.scatter_(1, own_columns(lonely_AC, first), -torch.inf)
+    sorted_AC, order_AC = lonely_AC.sort(dim=1)
+    begins_AC = torch.ones_like(sorted_AC, dtype=torch.bool)  # first of those that are tied
+    begins_AC[:, 1:] = sorted_AC.diff(dim=1) > tie_tolerance
+    ends_AC = begins_AC.roll(-1, dims=1)  # the first one always begins, so the last one ends
+    begin_AC = torch.where(begins_AC, places_C, 0).cummax(1).values
+    end_AC = torch.where(ends_AC, places_C, classes).flip(1).cummin(1).values.flip(1)
+    ranks_AC = torch.empty_like(begin_AC).scatter_(1, order_AC, begin_AC + end_AC)
+    return ranks_AC, (begin_AC[:, 1:].long() - 1).sum(1)
 
 
-class _LinearInDistances(torch.autograd.Function):
-    """(sum of weights x distances + constant) / triplets, with no [C, C] product in memory."""
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx, distances_CC: Tensor, weights_CC: Tensor, constant: float, triplets: int
-    ) -> Tensor:
-        ctx.save_for_backward(weights_CC)
-        ctx.triplets = triplets  # type: ignore[attr-defined]
-        total = torch.dot(distances_CC.flatten(), weights_CC.flatten())
-        return (total + constant) / triplets
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        (weights_CC,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return weights_CC * (grad / ctx.triplets), None, None, None  # type: ignore[attr-defined]
+def own_columns(distances_AC: Tensor, first: int) -> Tensor:
+    """Return [A, 1]: where the distance of each anchor of a block to itself stands."""
+    last = first + len(distances_AC)
+    return torch.arange(first, last, device=distances_AC.device)[:, None]
 
 
 class Ranking(ABC):
-    """Eq. 3: the mean hinge over the triplets that the original distances order.
+    """Eq. 3: the hinges of the triplets that the original distances order.
 
     Args:
-        original_CC: Distances d(t_c, t_k) of the original embeddings; they give the order.
+        original: Distances d(t_c, t_k) of the original embeddings; they give the order. Either
+            [C, C], or blocks [A, C] of their rows, one after the other.
         margin: m, in units of the distance.
         tie_tolerance: Pairs (i, j) whose distances to c differ by no more are not ordered.
     """
 
+    block_cells: ClassVar[int] = 2**20
+    """Distances to count for at a time: they fit the cache of a processor."""
+
     def __init__(
-        self, original_CC: Tensor, *, margin: float, tie_tolerance: float = TIE_TOLERANCE
+        self,
+        original: Tensor | Iterable[Tensor],
+        *,
+        margin: float,
+        tie_tolerance: float = TIE_TOLERANCE,
     ) -> None:
-        if original_CC.ndim != 2 or original_CC.shape[0] != original_CC.shape[1]:
-            raise ValueError(f"Expected distances [C, C], got {original_CC.shape = }.")
+        if isinstance(original, Tensor) and (
+            original.ndim != 2 or original.shape[0] != original.shape[1]
+        ):
+            raise ValueError(f"Expected distances [C, C], got {original.shape = }.")
         self.margin = margin
-        self.ranks_CC = neighbour_ranks(original_CC, tie_tolerance=tie_tolerance)
-        self.balance_CC, self.pairs_C = rank_balance(self.ranks_CC)
+        first, pairs = 0, []
+        for block_AC in (original,) if isinstance(original, Tensor) else original:
+            if first == 0:
+                classes = block_AC.shape[-1]
+                short = classes <= _SHORT_CLASSES
+                self.ranks_CC = torch.empty(
+                    (classes, classes),
+                    dtype=torch.uint16 if short else torch.int32,
+                    device=block_AC.device,
+                )
+            ranks_AC, pairs_A = neighbour_ranks(block_AC, first, tie_tolerance=tie_tolerance)
+            self.ranks_CC[first : first + len(ranks_AC)] = ranks_AC
+            pairs.append(pairs_A)
+            first += len(ranks_AC)
+        self.pairs_C = torch.cat(pairs)
         self.triplets = int(self.pairs_C.sum())
 
     def __call__(self, distances_CC: Tensor) -> Tensor:
@@ -130,84 +134,90 @@ class Ranking(ABC):
             raise ValueError(
                 f"Expected distances of {len(self.ranks_CC)} classes, got {distances_CC.shape = }."
             )
-        weights_CC, positive, triplets = self.count(distances_CC.detach())
-        value: Tensor = _LinearInDistances.apply(
-            distances_CC,
-            weights_CC.to(distances_CC.dtype),
-            self.margin * positive,
-            max(triplets, 1),
-        )
-        return value
+        fixed_CC = distances_CC.detach().contiguous()
+        weights_CC = torch.empty_like(fixed_CC)
+        positive, triplets = self.count(fixed_CC, 0, weights_CC)
+        total: Tensor = (distances_CC * weights_CC).sum()
+        return (total + self.margin * positive) / max(triplets, 1)
 
     @abstractmethod
-    def count(self, distances_CC: Tensor) -> tuple[Tensor, int, int]:
-        """Return how often each distance counts, [C, C], positive hinges, and triplets looked at.
+    def count(self, distances_AC: Tensor, first: int, weights_AC: Tensor) -> tuple[int, int]:
+        """Count the positive hinges of the anchors ``first``, ``first + 1`` ...
 
-        A distance of a class to itself counts 0 times.
+        Args:
+            distances_AC: Their distances d(w_c, w_k) to all classes.
+            first: The class that is the first anchor.
+            weights_AC: Written: how often each distance counts; that of a class to itself 0 times.
+
+        Returns:
+            Positive hinges, and triplets looked at.
         """
-
-
-def count_triplets(ranks_CC: Tensor) -> int:
-    """Return the number of triplets (c, i, j) in which i ranks before j among c's neighbours."""
-    return int(rank_balance(ranks_CC)[1].sum())
 
 
 class DenseRanking(Ranking):
     """Eq. 3 by comparing all triplets: O(C³) time, O(C²) memory."""
 
-    def count(self, distances_CC: Tensor) -> tuple[Tensor, int, int]:
+    def count(self, distances_AC: Tensor, first: int, weights_AC: Tensor) -> tuple[int, int]:
         """Compare all triplets, some anchors at a time."""
-        classes = len(distances_CC)
-        nearer_CC = (distances_CC + self.margin).fill_diagonal_(-torch.inf)  # never i = c
-        weights_CC = torch.empty_like(distances_CC)
+        classes = distances_AC.shape[1]
+        nearer_AC = distances_AC + self.margin
+        nearer_AC.scatter_(1, own_columns(distances_AC, first), -torch.inf)  # never i = c
+        block_ranks_AC = self.ranks_CC[first : first + len(distances_AC)].float()
         positive = 0
         anchors = max(1, _CHUNK_TRIPLETS // max(classes**2, 1))
         # Comparing into float32 is three times as fast as into bits, and sums of up to 2^24 ones
         # are exact.
-        buffers = torch.empty(2, anchors, classes, classes, dtype=torch.float32)
-        for start in range(0, classes, anchors):
+        buffers = torch.empty(
+            2, anchors, classes, classes, dtype=torch.float32, device=weights_AC.device
+        )
+        for start in range(0, len(distances_AC), anchors):
             A = slice(start, start + anchors)
-            ranks_AC = self.ranks_CC[A].float()
+            ranks_AC = block_ranks_AC[A]
             ordered_ACC, hinges_ACC = buffers[:, : len(ranks_AC)]
             torch.lt(ranks_AC[:, :, None], ranks_AC[:, None, :], out=ordered_ACC)
-            torch.gt(nearer_CC[A, :, None], distances_CC[A, None, :], out=hinges_ACC)
+            torch.gt(nearer_AC[A, :, None], distances_AC[A, None, :], out=hinges_ACC)
             hinges_ACC.mul_(ordered_ACC)
             as_nearer_AC = hinges_ACC.sum(2)
-            weights_CC[A] = as_nearer_AC - hinges_ACC.sum(1)
+            weights_AC[A] = as_nearer_AC - hinges_ACC.sum(1)
             positive += int(as_nearer_AC.sum(dtype=torch.float64))
-        return weights_CC, positive, self.triplets
+        return positive, int(self.pairs_C[first : first + len(distances_AC)].sum())
 
 
 class SampledRanking(Ranking):
     """Eq. 3 on triplets that are drawn anew, with replacement, each time it is asked for.
 
     Args:
-        samples: Triplets (c, i, j) drawn a time; of those, the ones that are not ordered drop out.
+        samples: Triplets (c, i, j) drawn a time, evenly over the blocks of anchors; of those, the
+            ones that are not ordered drop out.
         seed: Of the draws.
     """
 
     def __init__(
         self,
-        original_CC: Tensor,
+        original: Tensor | Iterable[Tensor],
         *,
         margin: float,
         samples: int,
         seed: int = 0,
         tie_tolerance: float = TIE_TOLERANCE,
     ) -> None:
-        super().__init__(original_CC, margin=margin, tie_tolerance=tie_tolerance)
+        super().__init__(original, margin=margin, tie_tolerance=tie_tolerance)
         self._samples = samples
         self._generator = torch.Generator().manual_seed(seed)
 
-    def count(self, distances_CC: Tensor) -> tuple[Tensor, int, int]:
+    def count(self, distances_AC: Tensor, first: int, weights_AC: Tensor) -> tuple[int, int]:
         """Draw triplets and count their positive hinges."""
-        classes = len(distances_CC)
-        c_S, i_S, j_S = torch.randint(classes, (3, self._samples), generator=self._generator)
-        ordered_S = (self.ranks_CC[c_S, i_S] < self.ranks_CC[c_S, j_S]) & (i_S != c_S)
-        c_S, i_S, j_S = c_S[ordered_S], i_S[ordered_S], j_S[ordered_S]
-        positive_S = distances_CC[c_S, i_S] + self.margin > distances_CC[c_S, j_S]
-        weights_CC = torch.zeros_like(distances_CC)
-        ones_S = positive_S.to(weights_CC.dtype)
-        weights_CC.index_put_((c_S, i_S), ones_S, accumulate=True)
-        weights_CC.index_put_((c_S, j_S), -ones_S, accumulate=True)
-        return weights_CC, int(positive_S.sum()), len(c_S)
+        anchors, classes = distances_AC.shape
+        begin, end = (self._samples * row // classes for row in (first, first + anchors))
+        samples = end - begin
+        a_S = torch.randint(anchors, (samples,), generator=self._generator)
+        i_S, j_S = torch.randint(classes, (2, samples), generator=self._generator)
+        ranks_AC = self.ranks_CC[first : first + anchors].int()
+        ordered_S = (ranks_AC[a_S, i_S] < ranks_AC[a_S, j_S]) & (i_S != a_S + first)
+        a_S, i_S, j_S = a_S[ordered_S], i_S[ordered_S], j_S[ordered_S]
+        positive_S = distances_AC[a_S, i_S] + self.margin > distances_AC[a_S, j_S]
+        ones_S = positive_S.to(weights_AC.dtype)
+        weights_AC.zero_()
+        weights_AC.index_put_((a_S, i_S), ones_S, accumulate=True)
+        weights_AC.index_put_((a_S, j_S), -ones_S, accumulate=True)
+        return int(positive_S.sum()), len(a_S)

@@ -68,3 +68,18 @@ class OptimisedClasses:
     def best_step(self) -> int:
         """The step whose embeddings were kept; 0 where no step improved on the original ones."""
         return int(self.trace.loss.argmin())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighbourChange:
+    """A class, its nearest neighbour before and after, and how much of the order was kept."""
+
+    name: str
+    nearest_before: str
+    """Of several equally near ones the first in the order of the classes."""
+    distance_before: float
+    nearest_after: str
+    distance_after: float
+    rank_correlation: float | None
+    """Spearman's, between the distances to all other classes before and after, ties averaged;
+    None where it is not defined: with one neighbour, or where all are equally far."""

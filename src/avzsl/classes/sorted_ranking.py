@@ -26,75 +26,73 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avzsl.classes.ranking import TIE_TOLERANCE, Ranking
+from avzsl.classes.ranking import Ranking
 
 
 class SortedRanking(Ranking):
     """Eq. 3 by sorting the distances to each anchor: O(C² log C) time, O(C²) memory."""
 
-    def __init__(
-        self, original_CC: Tensor, *, margin: float, tie_tolerance: float = TIE_TOLERANCE
-    ) -> None:
-        super().__init__(original_CC, margin=margin, tie_tolerance=tie_tolerance)
-        self._static = self.ranks_CC.numpy(), self.balance_CC.numpy(), self.pairs_C.numpy()
-
-    def count(self, distances_CC: Tensor) -> tuple[Tensor, int, int]:
+    def count(self, distances_AC: Tensor, first: int, weights_AC: Tensor) -> tuple[int, int]:
         """Count on as many cores as torch has threads."""
-        weights_CC = torch.empty(distances_CC.shape, dtype=torch.float64)
-        positive_C = np.empty(len(distances_CC), np.int64)
+        A = slice(first, first + len(distances_AC))
+        rest_A = np.empty(len(distances_AC), np.int64)
         before = numba.get_num_threads()
         most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
         numba.set_num_threads(min(torch.get_num_threads(), most))
         try:
-            count_positive(
-                np.ascontiguousarray(distances_CC.double().numpy()),
-                *self._static,
+            count_weights(
+                distances_AC.numpy(),
+                self.ranks_CC[A].numpy(),
+                first,
                 self.margin,
-                weights_CC.numpy(),
-                positive_C,
+                weights_AC.numpy(),
+                rest_A,
             )
         finally:
             numba.set_num_threads(before)
-        return weights_CC, int(positive_C.sum()), self.triplets
+        pairs = int(self.pairs_C[A].sum())
+        return pairs - int(rest_A.sum()), pairs
 
 
 @numba.njit(parallel=True, cache=True, fastmath=False)
-def count_positive(
-    distances_CC: NDArray[np.float64],
-    ranks_CC: NDArray[np.int32],
-    balance_CC: NDArray[np.int32],
-    ordered_C: NDArray[np.int64],
+def count_weights(
+    distances_AC: NDArray[np.floating],
+    ranks_AC: NDArray[np.integer],
+    first: int,
     margin: float,
-    weights_CC: NDArray[np.float64],
-    positive_C: NDArray[np.int64],
+    weights_AC: NDArray[np.floating],
+    rest_A: NDArray[np.int64],
 ) -> None:
-    """Count the positive hinges of every anchor, one anchor a thread at a time.
+    """Count how often each distance is in a positive hinge, one anchor a thread at a time.
 
     Args:
-        distances_CC: Distances of the embeddings that are optimised.
-        ranks_CC: Ranks in the original order; 0 is the anchor itself.
-        balance_CC: Classes of higher rank minus classes of lower rank, for each anchor.
-        ordered_C: Ordered pairs of each anchor.
+        distances_AC: Distances of the embeddings that are optimised.
+        ranks_AC: Twice the ranks in the original order; 0 is the anchor itself.
+        first: The class that is the first anchor.
         margin: m.
-        weights_CC: Written: how often each distance counts.
-        positive_C: Written: number of positive hinges of each anchor.
+        weights_AC: Written: how often each distance counts.
+        rest_A: Written: number of triplets at rest.
     """
-    classes = len(distances_CC)
-    for anchor in numba.prange(classes):
-        x, ranks, weights = distances_CC[anchor], ranks_CC[anchor], weights_CC[anchor]
+    anchors, classes = distances_AC.shape
+    for a in numba.prange(anchors):
+        x, weights, anchor = distances_AC[a], weights_AC[a], first + a
         low, high = np.inf, -np.inf
         for k in range(classes):
-            weights[k] = balance_CC[anchor, k]
+            # as if no triplet were at rest: once for each farther class, less each nearer one
+            weights[k] = classes - np.int64(ranks_AC[a, k])
             if k != anchor:
                 low, high = min(low, x[k]), max(high, x[k])
-        positive_C[anchor] = ordered_C[anchor]
+        weights[anchor] = 0
+        rest_A[a] = 0
         if high < low + margin:
             continue
+        # Half of twice a rank is still another number for another rank, and below C.
+        ranks = ranks_AC[a].astype(np.int32) // 2
         # Only these can have a partner: no other is a margin away from anything.
         near = _sorted_where(x, anchor, -np.inf, high - margin)
         far = _sorted_where(x, anchor, low + margin, np.inf)
         tree = np.zeros(classes + 1, np.int32)
-        positive_C[anchor] -= _rest_as_nearer(x, ranks, near, far, tree, margin, weights)
+        rest_A[a] = _rest_as_nearer(x, ranks, near, far, tree, margin, weights)
         tree[:] = 0
         _rest_as_farther(x, ranks, near, far, tree, margin, weights)
 

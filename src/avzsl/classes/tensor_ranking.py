@@ -8,40 +8,39 @@ and every step is a cumulative sum and a few gathers over all classes of all anc
     at rest as the nearer one     ranks above r_i in the stretch where x_j >= x_i + m
     at rest as the farther one    ranks below r_j in the stretch where x_i + m <= x_j
 
-Shapes: A anchors of a chunk, C classes, Q = C questions for each anchor.
+Shapes: A anchors of a block, C classes, Q = C questions for each anchor.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from avzsl.classes.ranking import Ranking
-
-_CHUNK_CELLS = 2**24
-"""Distances that are looked at together: some 1.5 GB."""
+from avzsl.classes.ranking import Ranking, own_columns
 
 
 class TensorRanking(Ranking):
     """Eq. 3 by wavelet matrices, on the device of the distances."""
 
-    def count(self, distances_CC: Tensor) -> tuple[Tensor, int, int]:
-        """Count for a chunk of anchors after another."""
-        classes = len(distances_CC)
-        anchors = max(1, _CHUNK_CELLS // max(classes, 1))
-        weights_CC = torch.empty_like(distances_CC)
-        rest = torch.zeros((), dtype=torch.int64, device=distances_CC.device)
-        for start in range(0, classes, anchors):
-            A = slice(start, min(start + anchors, classes))
-            nearer_AC, farther_AC = self._at_rest(distances_CC[A], self.ranks_CC[A], start)
-            weights_CC[A] = (self.balance_CC[A] - nearer_AC + farther_AC).to(weights_CC.dtype)
-            rest += nearer_AC.sum()
-        return weights_CC, self.triplets - int(rest), self.triplets
+    block_cells: ClassVar[int] = 2**24
+    """Enough to keep a GPU busy, in some 1.5 GB."""
+
+    def count(self, distances_AC: Tensor, first: int, weights_AC: Tensor) -> tuple[int, int]:
+        """Count for all anchors of the block at once."""
+        A = slice(first, first + len(distances_AC))
+        ranks_AC = self.ranks_CC[A].int()
+        pairs = int(self.pairs_C[A].sum())
+        balance_AC = (ranks_AC.shape[1] - ranks_AC) * (ranks_AC > 0)
+        # Half of twice a rank is still another number for another rank, and below C.
+        nearer_AC, farther_AC = self._at_rest(distances_AC, ranks_AC // 2, first)
+        weights_AC.copy_(balance_AC - nearer_AC + farther_AC)
+        return pairs - int(nearer_AC.sum()), pairs
 
     def _at_rest(self, x_AC: Tensor, ranks_AC: Tensor, first: int) -> tuple[Tensor, Tensor]:
         """Return the triplets at rest of each class, as the nearer and as the farther one."""
-        own_A1 = torch.arange(first, first + len(x_AC), device=x_AC.device)[:, None]
-        x_AC = x_AC.scatter(1, own_A1, -torch.inf)  # before all, and of rank 0
+        x_AC = x_AC.scatter(1, own_columns(x_AC, first), -torch.inf)  # before all, of rank 0
         sorted_AC, order_AC = x_AC.sort(dim=1, stable=True)
         matrix = _WaveletMatrix(ranks_AC.gather(1, order_AC))
         classes = x_AC.shape[1]

@@ -1,7 +1,8 @@
-"""Embed class names, or optimise class embeddings.
+r"""Embed class names, or optimise class embeddings.
 
 example: avzsl classes embed demo --dataset-kind demo --kind signal-text --out original.h5
-example: avzsl classes optimise original.h5 --out optimised.h5 --neighbours neighbours.csv
+example: avzsl classes optimise original.h5 --out optimised.h5 --neighbours neighbours.csv \
+    --summary summary.json
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import time
 from pathlib import Path
 
 from avzsl.cli.arguments import add_compute, add_dataset, make_dataset, prepare_compute
@@ -27,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     optimise.add_argument("embeddings", type=Path, help="from: avzsl classes embed")
     optimise.add_argument("--original-id", metavar="ID", help="refuse embeddings of another id")
     optimise.add_argument("--neighbours", type=Path, required=True, metavar="CSV")
+    optimise.add_argument("--summary", type=Path, metavar="JSON", help="what it did, in numbers")
     for command in (embed, optimise):
         command.add_argument("--options", type=json.loads, default={}, metavar="JSON")
         command.add_argument("--classes-id", default="", metavar="ID", help="id of what is made")
@@ -62,18 +65,25 @@ def _embed(args: argparse.Namespace) -> None:
 
 
 def _optimise(args: argparse.Namespace) -> None:
-    from avzsl.classes.neighbours import write_neighbours
+    from avzsl.classes.neighbours import compare_neighbours, write_neighbours
     from avzsl.classes.optimise import optimise_classes
     from avzsl.classes.options import ClassOptimisation
     from avzsl.classes.store import read_classes, write_optimised
+    from avzsl.classes.summary import summarise, write_summary
     from avzsl.options import from_dict
 
     prepare_compute(args)
     options = from_dict(ClassOptimisation, args.options)
     original = read_classes(args.embeddings, expected_id=args.original_id)
+    started = time.monotonic()
     optimised = optimise_classes(original, options)
+    seconds = round(time.monotonic() - started, 3)
     write_optimised(args.out, optimised, id=args.classes_id, options=options)
-    write_neighbours(args.neighbours, optimised, distance=options.distance)
+    changes = compare_neighbours(optimised, distance=options.distance)
+    write_neighbours(args.neighbours, changes)
+    summary = summarise(optimised, changes, options, classes_id=args.classes_id, seconds=seconds)
+    if args.summary:
+        write_summary(args.summary, summary)
     _log.info(
         "%d classes, %d steps, %s",
         len(original.names),
