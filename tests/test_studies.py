@@ -184,7 +184,6 @@ def test_published_hyper_parameters_of_a_benchmark_reach_methods_and_variants(ra
         "videos": None,
         "split": "cls",
         "hyperparameters": "published",
-        "methods": {"tcaf": {"depth": 3}},
     }
     raw["studies"]["one"]["variants"] = {
         "tcaf": {"method": "tcaf"},
@@ -195,9 +194,27 @@ def test_published_hyper_parameters_of_a_benchmark_reach_methods_and_variants(ra
     found = rows(plan, table="vggsound_signal")
     options = plan.method("vggsound", found["tcaf"].run).options
     assert options["training"]["learning_rate"] == 6e-5
-    assert (options["depth"], options["encoder_hidden"]) == (3, 512)
+    assert (options["depth"], options["encoder_hidden"]) == (8, 512)
     wide = plan.method("vggsound", found["wide"].run).options
-    assert (wide["depth"], wide["encoder_hidden"]) == (3, 64)
+    assert (wide["depth"], wide["encoder_hidden"]) == (8, 64)
+
+
+def test_what_the_page_says_wins_over_published_hyper_parameters(raw, make):
+    raw["datasets"]["vggsound"] = {
+        "kind": "benchmark",
+        "benchmark": "vggsound",
+        "videos": None,
+        "split": "cls",
+        "hyperparameters": "published",
+        "training": {"epochs": 3},
+        "methods": {"tcaf": {"heads": 2}},
+    }
+    raw["methods"] |= {"tcaf": {"dropout": 0.05}, "small": {"kind": "tcaf", "depth": 1}}
+    plan = make(raw)
+    tcaf, small = (plan.method("vggsound", name).options for name in ("tcaf", "small"))
+    assert (tcaf["depth"], tcaf["heads"], tcaf["dropout"]) == (8, 2, 0.05)
+    assert (small["depth"], small["training"]["epochs"]) == (1, 3)
+    assert tcaf["training"]["learning_rate"] == small["training"]["learning_rate"] == 6e-5
 
 
 def test_training_of_a_dataset_reaches_every_method_and_yields_to_one(raw, make):
@@ -214,14 +231,41 @@ def test_training_of_a_dataset_reaches_every_method_and_yields_to_one(raw, make)
         make(raw)
 
 
-def test_a_dataset_may_use_the_features_of_another(raw, make):
-    raw["datasets"]["again"] = {"kind": "demo", "features_of": "demo"}
-    plan = make(raw)
-    assert plan.store("again") == "demo"
-    assert plan.features_id("again", "signal-audio") == plan.features_id("demo", "signal-audio")
-    raw["datasets"]["again"]["clips_per_class"] = 60
-    with pytest.raises(ValueError, match=r"datasets\.again\.features_of: demo lacks \d+ clips"):
-        make(raw).store("again")
-    raw["datasets"]["again"]["features_of"] = "dmo"
-    with pytest.raises(ValueError, match=r"no other dataset 'dmo'\. Did you mean 'demo'"):
-        make(raw)
+@pytest.fixture()
+def two(raw, tmp_path):
+    """Two datasets of the same three clips."""
+    clips = [("1", "a.mp4"), ("2", "b.mp4"), ("3", "c.mp4")]
+    for name in ("one", "two"):
+        lines = [f"{id},{path},dog,train" for id, path in clips]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,path,class,subset", *lines]))
+        raw["datasets"][name] = {"kind": "table", "path": f"{name}.csv"}
+    raw["datasets"]["two"]["features_of"] = "one"
+    return raw
+
+
+def test_a_dataset_may_use_the_features_of_another(two, make):
+    plan = make(two)
+    assert plan.store("two") == "one"
+    assert plan.features_id("two", "signal-audio") == plan.features_id("one", "signal-audio")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("4,d.mp4,dog,train", "one has no clip '4'"),
+        ("3,other.mp4,dog,train", "one has another clip '3'"),
+    ],
+)
+def test_other_clips_have_other_features(two, make, tmp_path, line, message):
+    (tmp_path / "two.csv").write_text(f"id,path,class,subset\n1,a.mp4,dog,train\n{line}\n")
+    with pytest.raises(ValueError, match=rf"datasets\.two\.features_of: {message}"):
+        make(two).store("two")
+
+
+def test_features_of_names_a_dataset_with_features_of_its_own(two, make):
+    two["datasets"]["three"] = two["datasets"]["one"] | {"features_of": "two"}
+    with pytest.raises(ValueError, match=r"no other dataset 'two' with features of its own"):
+        make(two)
+    two["datasets"]["three"]["features_of"] = "oen"
+    with pytest.raises(ValueError, match=r"'oen'.*Did you mean 'one'"):
+        make(two)

@@ -35,6 +35,8 @@ class Plugin:
     """Of an encoder: audio, visual or text."""
     options: dict[str, Any]
     """Every option with its value."""
+    given: dict[str, Any] = field(default_factory=dict)
+    """What the page says; all else is at its default."""
 
     def with_options(self, options: dict[str, Any]) -> Plugin:
         """Return the same entry with other options."""
@@ -71,16 +73,20 @@ class Config:
         return read_studies(self)
 
     def method_on(self, dataset: str, method: str) -> Plugin:
-        """Return a method with the dataset's own settings laid over its options."""
-        plugin = self.all_methods[method]
-        options = self.datasets[dataset].options
+        """Return a method as it is on a dataset.
+
+        Over the defaults lie the published hyper-parameters, if the dataset asks for them, then
+        what ``methods`` says, then ``training`` of the dataset, and what it says of the method.
+        """
+        plugin, options = self.all_methods[method], self.datasets[dataset].options
         own = (options.get("methods") or {}).get(method, {})
-        if options["training"]:
-            own = merge({"training": options["training"]}, own)
+        laid: dict[str, Any] = {}
+        if options.get("hyperparameters") == "published":
+            laid = published_options(plugin.kind, f"{options['benchmark']}.{options['split']}")
+        for over in (plugin.given, {"training": options["training"]}, own):
+            laid = merge(laid, over)
         where = f"datasets.{dataset}.methods.{method}"
-        return plugin.with_options(
-            self.checked(plugin.kind, merge(plugin.options, own), where) if own else plugin.options
-        )
+        return plugin.with_options(self.checked(plugin.kind, laid, where))
 
     def checked(self, what: str, value: Any, where: str) -> dict[str, Any]:
         """Return the options of a section, or of a kind of method, checked and filled in.
@@ -213,7 +219,7 @@ def _plugin(
     if section == "methods":
         own = with_published(own, kind, where)
     options = check(own, about["schema"], schema, where)
-    return Plugin(name, kind, about.get("revision", 0), about.get("modality"), options)
+    return Plugin(name, kind, about.get("revision", 0), about.get("modality"), options, own)
 
 
 def _expand_datasets(datasets: Mapping[str, Plugin], methods: Mapping[str, Plugin]) -> None:
@@ -224,11 +230,6 @@ def _expand_datasets(datasets: Mapping[str, Plugin], methods: Mapping[str, Plugi
             if isinstance(own, Mapping) and method in methods:
                 where = f"datasets.{dataset.name}.methods.{method}"
                 settings[method] = with_published(own, methods[method].kind, where)
-        if dataset.options.get("hyperparameters") == "published":
-            name = f"{dataset.options['benchmark']}.{dataset.options['split']}"
-            for method, plugin in methods.items():
-                found = published_options(plugin.kind, name)
-                settings[method] = merge(found, settings.get(method, {}))
 
 
 def _check_references(config: Config, plugins: dict[str, Any]) -> None:
@@ -251,13 +252,7 @@ def _check_references(config: Config, plugins: dict[str, Any]) -> None:
                 f"underscore. {did_you_mean(table, every)}"
             )
     for dataset in config.datasets.values():
-        other = dataset.options["features_of"]
-        if other is not None and (other == dataset.name or other not in config.datasets):
-            hint = did_you_mean(other, set(config.datasets) - {dataset.name})
-            raise ValueError(
-                f"config.yaml: datasets.{dataset.name}.features_of: there is no other dataset "
-                f"{other!r}. {hint}"
-            )
+        _check_store(dataset, config)
         for method in {**(dataset.options.get("methods") or {}), **config.methods}:
             where = f"datasets.{dataset.name}.methods.{method}"
             if method not in config.all_methods:
@@ -266,6 +261,23 @@ def _check_references(config: Config, plugins: dict[str, Any]) -> None:
                     f"{did_you_mean(method, config.all_methods)}"
                 )
             config.method_on(dataset.name, method)
+
+
+def _check_store(dataset: Plugin, config: Config) -> None:
+    """Refuse ``features_of`` that leads nowhere, or to a dataset that has none of its own."""
+    other = dataset.options["features_of"]
+    if other is None:
+        return
+    known = [
+        name
+        for name, own in config.datasets.items()
+        if name != dataset.name and own.options["features_of"] is None
+    ]
+    if other not in known:
+        raise ValueError(
+            f"config.yaml: datasets.{dataset.name}.features_of: there is no other dataset "
+            f"{other!r} with features of its own. {did_you_mean(other, known)}"
+        )
 
 
 def _check_name(name: Any, where: str) -> None:

@@ -95,11 +95,16 @@ class DatasetsPlan:
         if other is None:
             return dataset
         if not self._is_job:
-            there = {row.video_id for row in self.rows(other)}
-            lacking = [row.video_id for row in self.rows(dataset) if row.video_id not in there]
-            if lacking:
-                raise ValueError(
-                    f"{self.dataset(dataset).where}.features_of: {other} lacks {len(lacking)} "
-                    f"clips of {dataset}, such as {lacking[0]}; their features cannot be shared."
-                )
+            self._check_clips(dataset, other)
         return other
+
+    def _check_clips(self, dataset: str, store: str) -> None:
+        """Refuse a store in which a clip is missing, or is another clip under the same id."""
+        there = {row.video_id: row.clip for row in self.rows(store)}
+        for row in self.rows(dataset):
+            if there.get(row.video_id) != row.clip:
+                what = "has another clip" if row.video_id in there else "has no clip"
+                raise ValueError(
+                    f"{self.dataset(dataset).where}.features_of: {store} {what} "
+                    f"{row.video_id!r}; its features are not those of {dataset}."
+                )

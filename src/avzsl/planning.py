@@ -207,8 +207,8 @@ class Plan(DatasetsPlan):
             known = self._variants(dataset)
             if method not in known:
                 raise LookupError(
-                    f"No study in config.yaml has the variant {method!r} on {dataset}: its settings "
-                    "have changed. Ask for the study's table instead: results/tables/{study}.csv"
+                    f"No study in config.yaml has the variant {method!r} on {dataset}: its "
+                    "settings have changed. Ask for the study's table: results/tables/{study}.csv"
                 )
             return known[method]
         plugin = self.config.method_on(dataset, method)

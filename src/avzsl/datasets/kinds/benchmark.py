@@ -75,8 +75,8 @@ class BenchmarkOptions(DatasetOptions):
     """What text encoders read: ``readable`` as published beside the word vectors (``Apply Eye
     Makeup``), or ``original`` (``ApplyEyeMakeup``)."""
     hyperparameters: Literal["default", "published"] = "default"
-    """``published``: each method has those published for this benchmark and split, where there are
-    any; what ``methods`` of this dataset says is laid over."""
+    """``published``: each method begins with those published for this benchmark and split, where
+    there are any, instead of its defaults."""
     parity: BenchmarkParity = BenchmarkParity()
     """Published behaviour that is not right, by name."""
 
