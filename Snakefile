@@ -20,7 +20,7 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """Every table and figure that config.yaml speaks of."""
+    """The result tables that config.yaml names, and their figures."""
     default_target: True
     input:
         TABLES,

@@ -82,13 +82,12 @@ def test_two_studies_share_the_runs_of_an_equal_variant(raw, make):
     assert rows(plan, "two")["p"].run == rows(plan)["proximity"].run
 
 
-def test_class_settings_do_not_matter_to_what_uses_original_embeddings(raw, make):
-    raw["studies"]["one"]["variants"] = {
-        "a": {"method": "devise", "classes": {"alpha": 0.1}},
-        "b": {"method": "devise"},
-    }
+def test_class_settings_in_the_base_leave_original_embeddings_alone(raw, make):
+    raw["studies"]["one"]["base"] = {"classes": {"alpha": 0.1}}
+    raw["studies"]["one"]["variants"] = {"a": {"method": "devise"}, "b": {"method": "ez-avgzl"}}
     found = rows(make(raw))
-    assert found["a"].run == found["b"].run == "devise"
+    assert found["a"].run == "devise"
+    assert found["b"].run.startswith("ez-avgzl@")
 
 
 def test_files_of_a_row(raw, make):
@@ -107,6 +106,39 @@ def test_published_numbers_stand_by_label_on_the_own_dataset_alone(raw, make):
     assert rows(plan)["proximity"].published == "EZ-AVGZL Table 5: proximity"
     assert rows(plan)["shallow"].published == "EZ-AVGZL Table 5: other row"
     assert rows(plan, table="demo_signal")["proximity"].published is None
+
+
+def test_a_colon_in_a_label_names_no_table(raw, make):
+    raw["studies"]["one"]["variants"] = {"loss: l1": {}}
+    assert rows(make(raw))["loss: l1"].published == "EZ-AVGZL Table 5: loss: l1"
+    raw["studies"]["one"]["published"] = None
+    assert rows(make(raw))["loss: l1"].published is None
+
+
+def test_the_class_tables_need_no_weights_of_sound_and_pictures(raw, make):
+    raw["features"]["mixed"] = {"audio": "vggish", "visual": "c3d", "text": "signal-text"}
+    raw["studies"]["one"]["features"] = "mixed"
+    studies = StudyPlan(make(raw))
+    before = studies.classes_table_id("one")
+    with pytest.raises(OSError, match="vggish"):
+        studies.table_id("one")
+    raw["protocol"]["seeds"] = [4]
+    assert StudyPlan(make(raw)).classes_table_id("one") == before
+    raw["classes"]["alpha"] = 0.7
+    assert StudyPlan(make(raw)).classes_table_id("one") != before
+
+
+def test_labels_say_where_there_are_several_places(raw, make):
+    raw["studies"]["one"]["features"] = ["signal", "imagebind"]
+    labels = StudyPlan(make(raw)).labels("one")
+    assert labels[0] == "both, signal"
+    assert labels[5] == "both, imagebind"
+
+
+def test_studies_on_what_is_not_configured_are_left_out(raw, make):
+    raw["studies"]["one"]["variants"]["as released"] = {"dataset": "demo-legacy"}
+    studies = StudyPlan(make(raw))
+    assert (studies.wanted(), studies.lacks("one")) == ([], ["demo-legacy"])
 
 
 def test_a_study_crosses_datasets_feature_sets_and_variants(raw, make):
@@ -134,7 +166,9 @@ def test_a_study_on_a_dataset_that_is_not_there_runs_elsewhere_only(raw, make):
     raw["studies"]["one"]["dataset"] = "vggsound"
     plan = make(raw)
     studies = StudyPlan(plan)
-    with pytest.raises(ValueError, match=r"no 'vggsound'.*results/tables/\{dataset\}_\{features\}"):
+    with pytest.raises(
+        ValueError, match=r"studies\.one needs 'vggsound'.*results/tables/\{dataset\}"
+    ):
         studies.rows("one")
     assert studies.wanted() == []
     assert len(studies.rows("one", "demo_signal")) == 5
@@ -165,7 +199,32 @@ def test_the_id_of_a_table_follows_its_runs_and_labels(raw, make):
         (lambda s: s["variants"].update(x={"classes": {"alpha": 2}}), "x.classes.alpha: 2 is"),
         (lambda s: s["variants"].update(x=3), "expected keys with values, got 3"),
         (lambda s: s.update(base={}, variants={"x": {}}), "names no method"),
-        (lambda s: s["variants"].update(x={"features": "imagebnd"}), "Did you mean 'imagebind'"),
+        (lambda s: s["variants"].update(x={"method": None}), "x.method: expected text, got None"),
+        (lambda s: s["variants"].update(x={"options": "deep"}), "x.options: expected keys with"),
+        (lambda s: s["variants"].update(x={"published": 5}), "x.published: expected text, got 5"),
+        (
+            lambda s: s["variants"].update(x={"method": "avca", "classes": {"alpha": 0.1}}),
+            "x.classes has no effect: avca uses original class embeddings",
+        ),
+        (
+            lambda s: s.update(variants={1: {"method": "avca"}, "1": {"method": "tcaf"}}),
+            "same label",
+        ),
+        (lambda s: s.update(seeds=[]), "studies.one.seeds"),
+        (lambda s: s.update(seeds=[1, 1]), "studies.one.seeds"),
+        (lambda s: s.update(dataset=["demo", "demo"]), "studies.one.dataset"),
+        (
+            lambda s: s.update(shows="neighbours", variants=["avca"]),
+            "no variant of it uses optimised",
+        ),
+        (
+            lambda s: s.update(dataset=["demo", "other"], figures=["confusion"]),
+            "confusion show the classes of one dataset",
+        ),
+        (
+            lambda s: s.update(published=None, variants={"x": {"published": "sep only"}}),
+            "'sep only' is a row, but the study names no published table",
+        ),
         (lambda s: s.update(shows="accurcy"), "Did you mean 'accuracy'"),
         (lambda s: s.pop("dataset"), "studies.one needs the key 'dataset'"),
     ],

@@ -182,9 +182,9 @@ class Plan(DatasetsPlan):
         return digest("table", TABLE_REVISION, list(self.config.methods), runs)
 
     def published(self, dataset: str, features: str) -> list[str]:
-        """Return benchmark and feature set whose published numbers stand in a table, if any."""
-        plugin = self.config.datasets[dataset]
-        return [plugin.options["benchmark"], features] if plugin.kind == "benchmark" else []
+        """Return benchmark, feature set and split of the published numbers of a table, if any."""
+        options = self.config.datasets[dataset].options
+        return [options["benchmark"], features, options["split"]] if "benchmark" in options else []
 
     def run_ids(self, dataset: str, features: str) -> list[str]:
         """Return the ids of all runs of a table, seed by seed of method by method."""

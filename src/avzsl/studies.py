@@ -24,7 +24,17 @@ Shows = Literal["accuracy", "neighbours"]
 NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """Names hold no underscore, so that ``results/{dataset}_{features}.csv`` reads one way only."""
 _DIGITS = 8
-_KEYS = ("method", "options", "classes", "dataset", "features", "published")
+FIGURES = ("bars", "sweep", "training", "confusion", "bias", "per_class", "embeddings")
+"""What can be drawn of a study."""
+_KEYS = {
+    "method": str,
+    "options": Mapping,
+    "classes": Mapping,
+    "dataset": str,
+    "features": str,
+    "published": str,
+}
+"""Key of a variant -> what it takes; ``published`` may be null, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +70,7 @@ class Study:
     seeds: tuple[int, ...] | None
     """None means those of the protocol."""
     figures: tuple[str, ...]
-    """Of ``bars``, ``sweep`` and ``confusion``."""
+    """Of ``FIGURES``."""
     variants: tuple[Variant, ...]
 
 
@@ -86,12 +96,12 @@ def read_studies(config: Config) -> dict[str, Study]:
     for name, own in config.sections["studies"].items():
         where = f"studies.{name}"
         base = _with_keys(own["base"], f"{where}.base")
-        variants = tuple(
-            _variant(label, merge(base, _with_keys(over, f"{where}.variants.{label}")), own, where)
-            for label, over in _listed(own["variants"], where).items()
-        )
-        for variant in variants:
-            _check_variant(variant, config, f"{where}.variants.{variant.label}")
+        variants = []
+        for label, over in _listed(own["variants"], where).items():
+            place = f"{where}.variants.{label}"
+            settings = _with_keys(over, place)
+            variants.append(_variant(label, merge(base, settings), own["published"], place))
+            _check_variant(variants[-1], settings, config, place)
         studies[name] = Study(
             name=name,
             title=own["title"],
@@ -100,8 +110,9 @@ def read_studies(config: Config) -> dict[str, Study]:
             shows=own["shows"],
             seeds=None if own["seeds"] is None else tuple(own["seeds"]),
             figures=tuple(own["figures"]),
-            variants=variants,
+            variants=tuple(variants),
         )
+        _check_study(studies[name], config, where)
     return studies
 
 
@@ -114,53 +125,91 @@ def _listed(variants: Any, where: str) -> dict[str, Any]:
     listed = variants if isinstance(variants, Mapping) else {m: {"method": m} for m in variants}
     if not listed:
         raise ValueError(f"config.yaml: {where}.variants is empty; name at least one.")
-    return {str(label): over for label, over in listed.items()}
+    labelled = {str(label): over for label, over in listed.items()}
+    if len(labelled) < len(listed):
+        raise ValueError(f"config.yaml: {where}.variants: two have the same label.")
+    return labelled
 
 
 def _with_keys(value: Any, where: str) -> dict[str, Any]:
+    """Return the keys of a base or of a variant, each of the right type."""
     value = {} if value is None else value
     if not isinstance(value, Mapping):
         raise ValueError(f"config.yaml: {where}: expected keys with values, got {value!r}.")
-    for key in value:
+    for key, setting in value.items():
         if key not in _KEYS:
             raise ValueError(
                 f"config.yaml: {where} has no key {key!r}. {did_you_mean(str(key), _KEYS)} Options "
                 "of the method go under 'options', those of class optimisation under 'classes'."
             )
+        wanted = _KEYS[key]
+        if not isinstance(setting, wanted) and not (key == "published" and setting is None):
+            kind = "text" if wanted is str else "keys with values"
+            raise ValueError(f"config.yaml: {where}.{key}: expected {kind}, got {setting!r}.")
     return dict(value)
 
 
-def _variant(label: str, values: dict[str, Any], own: Mapping[str, Any], where: str) -> Variant:
+def _variant(label: str, values: dict[str, Any], table: str | None, where: str) -> Variant:
     if "method" not in values:
-        raise ValueError(
-            f"config.yaml: {where}.variants.{label} names no method; neither does {where}.base."
-        )
-    row, table = values.get("published", label), own["published"]
-    if row and ": " not in row:  # otherwise it names its table, too
-        row = f"{table}: {row}" if table else None
+        raise ValueError(f"config.yaml: {where} names no method; neither does the study's base.")
+    row = values.get("published", label if table else None)
+    names_table = row is not None and ": " in row and "published" in values
+    if row is not None and not names_table:
+        if table is None:
+            raise ValueError(
+                f"config.yaml: {where}.published: {row!r} is a row, but the study names no "
+                "published table; write table and row: 'EZ-AVGZL Table 5: rank + sep'."
+            )
+        row = f"{table}: {row}"
     return Variant(
         label=label,
         method=values["method"],
-        options=dict(values.get("options") or {}),
-        classes=dict(values.get("classes") or {}),
+        options=dict(values.get("options", {})),
+        classes=dict(values.get("classes", {})),
         dataset=values.get("dataset"),
         features=values.get("features"),
         published=row,
     )
 
 
-def _check_variant(variant: Variant, config: Config, where: str) -> None:
+def _check_variant(
+    variant: Variant, settings: Mapping[str, Any], config: Config, where: str
+) -> None:
     if variant.method not in config.all_methods:
         hint = did_you_mean(variant.method, config.all_methods)
         raise ValueError(f"config.yaml: {where}: there is no method {variant.method!r}. {hint}")
-    if variant.features is not None and variant.features not in config.features:
-        hint = did_you_mean(variant.features, config.features)
-        raise ValueError(f"config.yaml: {where}.features: there is no {variant.features!r}. {hint}")
     plugin = config.all_methods[variant.method]
     own = with_published(variant.options, plugin.kind, f"{where}.options")
-    config.checked(plugin.kind, merge(plugin.options, own), f"{where}.options")
+    options = config.checked(plugin.kind, merge(plugin.options, own), f"{where}.options")
     classes = merge(config.sections["classes"], variant.classes)
     config.checked("classes", classes, f"{where}.classes")
+    if "classes" in settings and options["classes"] != "optimised":
+        raise ValueError(
+            f"config.yaml: {where}.classes has no effect: {variant.method} uses "
+            f"{options['classes']} class embeddings here. Give it options: {{classes: optimised}}."
+        )
+
+
+def _check_study(study: Study, config: Config, where: str) -> None:
+    """Refuse what would fail only after everything has been trained."""
+    optimising = [variant for variant in study.variants if _optimises(variant, config)]
+    if not optimising and (study.shows == "neighbours" or "sweep" in study.figures):
+        raise ValueError(
+            f"config.yaml: {where} shows what class-embedding optimisation does, but no variant of "
+            "it uses optimised class embeddings."
+        )
+    of_classes = {"confusion", "per_class", "embeddings"} & {*study.figures}
+    if of_classes and len(study.datasets) > 1:
+        raise ValueError(
+            f"config.yaml: {where}.figures: {' and '.join(sorted(of_classes))} show the classes of "
+            "one dataset, and the study has several."
+        )
+
+
+def _optimises(variant: Variant, config: Config) -> bool:
+    plugin = config.all_methods[variant.method]
+    own = with_published(variant.options, plugin.kind, variant.label)
+    return bool(merge(plugin.options, own)["classes"] == "optimised")
 
 
 def class_options(config: Config, variant: Variant) -> dict[str, Any]:

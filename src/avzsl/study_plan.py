@@ -25,6 +25,8 @@ class StudyRow:
     dataset: str
     benchmark: str | None
     """Which published benchmark the dataset is, if any."""
+    split: str | None
+    """Which split of the benchmark."""
     features: str
     text: str
     """The text encoder."""
@@ -50,6 +52,17 @@ class StudyRow:
         return [f"{folder}/seed{seed}.json" for seed in self.seeds]
 
     @property
+    def histories(self) -> list[str]:
+        """Return the training history of every seed."""
+        folder = f"results/models/{self.dataset}/{self.features}/{self.run}"
+        return [f"{folder}/seed{seed}.csv" for seed in self.seeds]
+
+    @property
+    def embeddings(self) -> str:
+        """Return the embeddings of the first seed."""
+        return self.evaluations[0].removesuffix(".json") + ".h5"
+
+    @property
     def summary(self) -> str | None:
         """Return the summary of the class-embedding optimisation; None where there was none."""
         return self._of_classes("", ".json") if self.optimises else None
@@ -63,7 +76,11 @@ class StudyRow:
     def told(self) -> dict[str, Any]:
         """Return the row as ``avzsl study`` reads it."""
         return {
-            **{key: getattr(self, key) for key in ("label", "dataset", "benchmark", "features")},
+            "label": self.label,
+            "dataset": self.dataset,
+            "benchmark": self.benchmark,
+            "split": self.split,
+            "features": self.features,
             "method": self.method,
             "published": self.published,
             "runs": len(self.seeds),
@@ -104,18 +121,19 @@ class StudyPlan:
     def wanted(self) -> list[tuple[str, str | None]]:
         """Return study and table of all that ``snakemake tables`` makes; None is the study's own.
 
-        Where ``studies_on`` is null, studies on datasets that are not configured are left out.
+        Where ``studies_on`` is null, studies on what is not configured are left out.
         """
         on: list[str] | None = self._plan.config.sections["studies_on"]
         if on is not None:
             return [(study, table) for table in on for study in self.names]
-        known = self._plan.config
-        return [
-            (name, None)
-            for name, study in known.studies.items()
-            if set(study.datasets) <= set(known.datasets)
-            and set(study.features) <= set(known.features)
-        ]
+        return [(study, None) for study in self.names if not self.lacks(study)]
+
+    def lacks(self, study: str) -> list[str]:
+        """Return the datasets and feature sets that a study needs and the configuration lacks."""
+        own, known = self._study(study), self._plan.config
+        datasets = {*own.datasets, *(v.dataset for v in own.variants if v.dataset)}
+        features = {*own.features, *(v.features for v in own.variants if v.features)}
+        return sorted((datasets - {*known.datasets}) | (features - {*known.features}))
 
     def rows(self, study: str, table: str | None = None) -> list[StudyRow]:
         """Return the rows of a study.
@@ -141,17 +159,34 @@ class StudyPlan:
             if table is None or (variant.dataset is None and variant.features is None)
         ]
 
-    def spec(self, study: str, table: str | None = None) -> dict[str, Any]:
-        """Return what ``avzsl study`` is told: title, rows, and the ids of the runs."""
+    def spec(self, study: str, table: str | None = None, *, of_runs: bool = True) -> dict[str, Any]:
+        """Return what ``avzsl study`` is told: title, rows, and the ids of the runs.
+
+        Args:
+            study: Its name.
+            table: Where it is carried out.
+            of_runs: Whether its runs are shown; otherwise the class embeddings of its rows alone.
+        """
         own = self._study(study)
         rows = self.rows(study, table)
-        shows_runs = own.shows == "accuracy"
         return {
             "study": study,
             "title": (own.title or study) + (f" (carried out on {table})" if table else ""),
-            "rows": [row.told for row in rows if shows_runs or row.optimises],
-            "run_ids": self.run_ids(study, table) if shows_runs else None,
+            "rows": [
+                row.told | {"classes_id": self._classes_id(row)} | ({} if of_runs else {"runs": 0})
+                for row in rows
+                if of_runs or row.optimises
+            ],
+            "run_ids": self.run_ids(study, table) if of_runs else None,
         }
+
+    def labels(self, study: str, table: str | None = None) -> list[str]:
+        """Return what each row is called, with its dataset and features if there are several."""
+        rows = self.rows(study, table)
+        apart = [
+            key for key in ("dataset", "features") if len({getattr(row, key) for row in rows}) > 1
+        ]
+        return [", ".join([row.label, *(getattr(row, key) for key in apart)]) for row in rows]
 
     def run_ids(self, study: str, table: str | None = None) -> list[str]:
         """Return the ids of all runs, seed by seed of row by row."""
@@ -161,55 +196,52 @@ class StudyPlan:
             for seed in row.seeds
         ]
 
-    def classes_ids(self, study: str, table: str | None = None) -> list[str]:
-        """Return the ids of the class embeddings of all rows that optimise."""
-        return [
-            self._plan.classes_id(row.dataset, row.text, row.classes)
-            for row in self.rows(study, table)
-            if row.optimises
-        ]
-
     def table_id(self, study: str, table: str | None = None) -> str:
-        """Return the id of what a study's tables are made from."""
-        spec = self.spec(study, table)
-        return digest("study", TABLE_REVISION, spec, self.classes_ids(study, table))
+        """Return the id of what a study's table is made from."""
+        if self._study(study).shows == "neighbours":
+            return self.classes_table_id(study, table)
+        return digest("study", TABLE_REVISION, self.spec(study, table))
+
+    def classes_table_id(self, study: str, table: str | None = None) -> str:
+        """Return the id of what the table of a study's class embeddings is made from."""
+        return digest("study classes", TABLE_REVISION, self.spec(study, table, of_runs=False))
+
+    def _classes_id(self, row: StudyRow) -> str | None:
+        """Return the id of the optimised class embeddings of a row."""
+        if not row.optimises:
+            return None
+        return self._plan.classes_id(row.dataset, row.text, row.classes)
 
     def _study(self, name: str) -> Study:
         return self._plan.config.studies[name]
 
     def _check_names(self, study: Study) -> None:
-        known = self._plan.config
-        for what, names, there in (
-            ("dataset", study.datasets, known.datasets),
-            ("features", study.features, known.features),
-        ):
-            for name in names:
-                if name not in there:
-                    raise ValueError(
-                        f"config.yaml: studies.{study.name}.{what}: there is no {name!r} in this "
-                        f"configuration. {did_you_mean(name, there)} Add it, or carry the study "
-                        f"out elsewhere: results/tables/{{dataset}}_{{features}}/{study.name}.csv"
-                    )
+        lacking = self.lacks(study.name)
+        if lacking:
+            known = self._plan.config
+            hint = did_you_mean(lacking[0], {*known.datasets, *known.features})
+            names = " and ".join(map(repr, lacking))
+            raise ValueError(
+                f"config.yaml: studies.{study.name} needs {names}, not in this configuration as "
+                f"dataset or feature set. {hint} Add it, or carry the study out elsewhere: "
+                f"results/tables/{{dataset}}_{{features}}/{study.name}.csv"
+            )
 
     def _row(
         self, study: Study, variant: Variant, dataset: str, features: str, *, is_own: bool
     ) -> StudyRow:
         dataset, features = variant.dataset or dataset, variant.features or features
-        if dataset not in self._plan.config.datasets:
-            hint = did_you_mean(dataset, self._plan.config.datasets)
-            raise ValueError(
-                f"config.yaml: studies.{study.name}.variants.{variant.label}.dataset: there is no "
-                f"dataset {dataset!r}. {hint}"
-            )
         resolved = resolve(self._plan.config, dataset, variant)
         options = self._plan.config.datasets[dataset].options
-        seeds: Sequence[int] = study.seeds or self._plan.seeds
+        seeds: Sequence[int] = self._plan.seeds if study.seeds is None else study.seeds
+        text = self._plan.config.features[features]["text"]
         return StudyRow(
             label=variant.label,
             dataset=dataset,
             benchmark=options.get("benchmark"),
+            split=options.get("split") if "benchmark" in options else None,
             features=features,
-            text=self._plan.config.features[features]["text"],
+            text=text,
             method=variant.method,
             run=resolved.name,
             classes=resolved.classes,

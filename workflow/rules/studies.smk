@@ -14,7 +14,7 @@ localrules:
 rule tables:
     """Every table and figure of every study, where `studies_on` says."""
     input:
-        study_files,
+        wanted_study_files,
 
 
 rule study:
@@ -81,8 +81,8 @@ rule study_classes:
         mem_mb=1_000,
         runtime="10m",
     params:
-        spec=spec_of,
-        table_id=study_id,
+        spec=classes_spec_of,
+        table_id=study_classes_id,
     shell:
         "python -m avzsl --log {log} study classes --spec {params.spec:q}"
         " --table-id {params.table_id} --out {output.csv}"
@@ -121,7 +121,7 @@ rule study_neighbours:
         mem_mb=1_000,
         runtime="10m",
     params:
-        spec=spec_of,
+        spec=classes_spec_of,
         table_id=study_id,
     shell:
         "python -m avzsl --log {log} study neighbours --spec {params.spec:q}"
@@ -195,44 +195,51 @@ rule study_sweep:
         " --out {output.png} -- {input.accuracies:q}"
 
 
-rule study_confusion:
-    """Which class is taken for which in each row, like classes together (EZ-AVGZL, Figure 3)."""
+rule study_figure:
+    """Runs side by side, a panel a row, such as Figure 3 of EZ-AVGZL and Figure 4 of KDA."""
     input:
         evaluations=study_evaluations,
+        histories=study_histories,
+        embeddings=study_embeddings,
         classes=study_class_embeddings,
     output:
         png=report(
-            "results/figures/studies/{study}.confusion.png",
-            caption="../report/confusion.rst",
+            "results/figures/studies/{study}.{figure}.png",
+            caption="../report/{figure}.rst",
             category="studies",
         ),
-        pdf="results/figures/studies/{study}.confusion.pdf",
+        pdf="results/figures/studies/{study}.{figure}.pdf",
     log:
-        "logs/study_confusion/{study}.log",
+        "logs/study_figure/{study}.{figure}.log",
     benchmark:
-        "logs/study_confusion/{study}.tsv"
+        "logs/study_figure/{study}.{figure}.tsv"
     wildcard_constraints:
         study=ACCURACY,
+        figure=either(RUN_FIGURES),
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2_000,
-        runtime="10m",
+        mem_mb=4_000,
+        runtime="30m",
     params:
+        kind=lambda wc: RUN_FIGURES[wc.figure],
         labels=study_labels,
         run_ids=study_run_ids,
+        classes_id=study_class_embeddings_id,
     shell:
-        "python -m avzsl --log {log} figures confusion --out {output.png}"
-        " --classes {input.classes} --labels {params.labels:q} --run-ids {params.run_ids:q}"
-        " --evaluations {input.evaluations:q}"
+        "python -m avzsl --log {log} figures {params.kind} --out {output.png}"
+        " --evaluations {input.evaluations:q} --run-ids {params.run_ids:q}"
+        " --labels {params.labels:q}"
+        " --histories {input.histories:q} --embeddings {input.embeddings:q}"
+        " --classes {input.classes} --classes-id {params.classes_id}"
 
 
-use rule study_confusion as study_confusion_on with:
+use rule study_figure as study_figure_on with:
     output:
-        png="results/figures/studies/{dataset}_{features}/{study}.confusion.png",
-        pdf="results/figures/studies/{dataset}_{features}/{study}.confusion.pdf",
+        png="results/figures/studies/{dataset}_{features}/{study}.{figure}.png",
+        pdf="results/figures/studies/{dataset}_{features}/{study}.{figure}.pdf",
     log:
-        "logs/study_confusion/{dataset}_{features}/{study}.log",
+        "logs/study_figure/{dataset}_{features}/{study}.{figure}.log",
     benchmark:
-        "logs/study_confusion/{dataset}_{features}/{study}.tsv"
+        "logs/study_figure/{dataset}_{features}/{study}.{figure}.tsv"

@@ -1,11 +1,24 @@
 """What the rules of studies share. No rules."""
 
+from functools import partial
+
+from snakemake.logging import logger
+
+from avzsl.report.tables import id_file
 from avzsl.study_plan import StudyPlan
 
 STUDIES = StudyPlan(PLAN)
 ACCURACY = either(STUDIES.showing("accuracy"))
 NEIGHBOURS = either(STUDIES.showing("neighbours"))
 # A study where it says, or {dataset}_{features}/study.
+# A figure of runs, by its suffix -> what `avzsl figures` calls it.
+RUN_FIGURES = {
+    "training": "training",
+    "confusion": "confusion",
+    "bias": "bias",
+    "per_class": "classes",
+    "embeddings": "embeddings",
+}
 PLACE = f"(({either(DATASETS)})_({either(FEATURES)})/)?({ACCURACY})"
 
 
@@ -31,22 +44,48 @@ def study_neighbour_tables(wildcards):
     return [row.neighbours for row in rows_of(wildcards) if row.optimises]
 
 
+def study_histories(wildcards):
+    return [path for row in rows_of(wildcards) for path in row.histories]
+
+
+def study_embeddings(wildcards):
+    return [row.embeddings for row in rows_of(wildcards)]
+
+
 def study_class_embeddings(wildcards):
     """Original class embeddings, to find out which classes are alike."""
     row = rows_of(wildcards)[0]
-    return [f"results/classes/{row.dataset}/{row.text}/original.h5"]
+    return f"results/classes/{row.dataset}/{row.text}/original.h5"
+
+
+def study_class_embeddings_id(wildcards):
+    row = rows_of(wildcards)[0]
+    return planned(PLAN.classes_id, row.dataset, row.text, "original")
 
 
 def study_labels(wildcards):
-    return to_json([row.label for row in rows_of(wildcards) for _ in row.seeds])
+    rows = rows_of(wildcards)
+    labels = planned(STUDIES.labels, wildcards.study, table_of(wildcards))
+    return to_json(
+        [label for row, label in zip(rows, labels, strict=True) for _ in row.seeds]
+    )
 
 
 def spec_of(wildcards):
     return to_json(planned(STUDIES.spec, wildcards.study, table_of(wildcards)))
 
 
+def classes_spec_of(wildcards):
+    place = wildcards.study, table_of(wildcards)
+    return to_json(planned(partial(STUDIES.spec, of_runs=False), *place))
+
+
 def study_id(wildcards):
     return planned(STUDIES.table_id, wildcards.study, table_of(wildcards))
+
+
+def study_classes_id(wildcards):
+    return planned(STUDIES.classes_table_id, wildcards.study, table_of(wildcards))
 
 
 def study_run_ids(wildcards):
@@ -64,16 +103,20 @@ def set_aside_outdated_studies():
     for path in Path("results/tables").glob("**/*.csv"):
         place = path.parent.name if path.parent.name != "tables" else None
         study = path.name.removesuffix(".csv").removesuffix(".classes")
-        table_id = ""
-        # A study that is gone, or cannot be planned any more, has no current table.
+        if not id_file(path).is_file():
+            continue  # it is not ours
+        if study not in STUDIES.names:
+            set_aside_outdated(path, "")
+            continue
+        of_classes = path.name.endswith(".classes.csv")
+        plan = STUDIES.classes_table_id if of_classes else STUDIES.table_id
+        # What cannot be made anew now, for lack of weights or clips, is not of this run.
         with contextlib.suppress(ValueError, LookupError, OSError):
-            table_id = STUDIES.table_id(study, place)
-        set_aside_outdated(path, table_id)
+            set_aside_outdated(path, plan(study, place))
 
 
-def study_files(wildcards=None):
+def study_files():
     """All tables and figures of all studies that `snakemake tables` makes."""
-    suffix = {"bars": ".png", "sweep": ".sweep.png", "confusion": ".confusion.png"}
     made = []
     for study, table in STUDIES.wanted():
         made.append(study_file(study, table, "tables", ".csv"))
@@ -82,5 +125,16 @@ def study_files(wildcards=None):
         if STUDIES.optimises(study):
             made.append(study_file(study, table, "tables", ".classes.csv"))
         for figure in STUDIES.figures(study):
-            made.append(study_file(study, table, "figures/studies", suffix[figure]))
+            suffix = ".png" if figure == "bars" else f".{figure}.png"
+            made.append(study_file(study, table, "figures/studies", suffix))
     return made
+
+
+def wanted_study_files(wildcards):
+    """The same; says which studies are left out."""
+    done = {study for study, _ in STUDIES.wanted()}
+    for study in STUDIES.names:
+        if study not in done:
+            lacking = ", ".join(STUDIES.lacks(study))
+            logger.warning(f"Left out: study {study}, which needs {lacking}.")
+    return study_files()

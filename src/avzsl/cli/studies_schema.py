@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from avzsl.studies import NAME_PATTERN
+from avzsl.studies import FIGURES, NAME_PATTERN
 
 _TEXT = {"type": "string"}
-_NAMES = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
+_NAMES = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True}]}
 _ABOUT = {
     "method": "Name in 'methods', or a kind.",
     "options": "Options of the method, laid over what it has otherwise.",
@@ -42,7 +42,15 @@ def _place() -> dict[str, Any]:
         "dataset": _NAMES | {"description": "The dataset, or several."},
         "features": _NAMES | {"description": "The feature set, or several."},
         "seeds": {
-            "anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}],
+            "anyOf": [
+                {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
+                {"type": "null"},
+            ],
             "default": None,
             "description": "null means those of the protocol.",
         },
@@ -66,10 +74,11 @@ def _contents() -> dict[str, Any]:
         },
         "figures": {
             "type": "array",
-            "items": {"enum": ["bars", "sweep", "confusion"]},
+            "items": {"enum": list(FIGURES)},
+            "uniqueItems": True,
             "default": ["bars"],
             "description": "bars: harmonic means beside published ones. sweep: the effect of alpha "
-            "and margin. confusion: which class is taken for which, of each row.",
+            "and margin. Others: as the figures of a result table, a panel a row.",
         },
         "base": {
             "type": "object",
