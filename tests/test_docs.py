@@ -21,6 +21,8 @@ PAGES = [
             "methods",
             "output",
             "performance",
+            "results",
+            "studies",
         )
     ),
 ]

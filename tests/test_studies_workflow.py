@@ -14,7 +14,7 @@ STUDIES = {
         "title": "Objectives & more",
         "dataset": "mine",
         "features": "signal",
-        "figures": ["bars", "confusion"],
+        "figures": ["bars", "confusion", "embeddings"],
         "base": {"method": "ez-avgzl", "options": ONE_EPOCH},
         "variants": {
             "none": {"options": {"classes": "original"}},
@@ -72,7 +72,8 @@ def test_every_table_and_figure_of_every_study_is_there(finished):
     }
     names = ["objectives", "objectives.classes", "sweep", "sweep.classes", "near", "linear"]
     wanted = {f"tables/{name}.{kind}" for name in names for kind in ("csv", "md", "tex")}
-    figures = ["objectives", "objectives.confusion", "sweep.sweep", "linear"]
+    figures = ["objectives", "objectives.confusion", "objectives.embeddings"]
+    figures += ["sweep.sweep", "linear"]
     wanted |= {f"figures/studies/{name}.{kind}" for name in figures for kind in ("png", "pdf")}
     assert found == wanted
     assert "Nothing to be done" in finished.run("tables")
