@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from avzsl.classes.neighbours import compare_neighbours, rank_correlation, write_neighbours
+from avzsl.classes.optimise import optimise_classes
+from avzsl.classes.options import ClassOptimisation
 from avzsl.classes.ranking import neighbour_ranks
 from avzsl.classes.records import OptimisedClasses, Trace
 from avzsl.types import ClassEmbeddings
@@ -105,5 +107,38 @@ def test_csv(tmp_path):
         "nearest_after": "cat",
         "distance_after": "2.0000",
         "rank_correlation": "",
+        "semantic_before": "",
+        "semantic_after": "",
     }
     assert len(rows) == 2
+
+
+@pytest.mark.parametrize("classes", [7, 120])
+@pytest.mark.parametrize("objective", ["margin-ranking", "proximity"])
+@pytest.mark.parametrize("distance", ["cosine", "l2"])
+def test_the_semantic_terms_of_the_classes_have_the_mean_of_the_whole(classes, objective, distance):
+    """Without ties each class is the anchor of equally many triplets."""
+    rng = np.random.default_rng(classes)
+    vectors = rng.standard_normal((classes, 9)).astype(np.float32)
+    names = tuple(f"class {i}" for i in range(classes))
+    options = ClassOptimisation(
+        objective=objective, distance=distance, margin=0.2, max_steps=8, window=2
+    )
+    result = optimise_classes(ClassEmbeddings(names=names, vectors=vectors), options)
+    changes = compare_neighbours(result, distance=distance, options=options)
+    before, after = (
+        np.mean([getattr(change, name) for change in changes])
+        for name in ("semantic_before", "semantic_after")
+    )
+    assert before == pytest.approx(result.trace.semantic[0], abs=1e-6)
+    assert after == pytest.approx(result.trace.semantic[result.best_step], abs=1e-6)
+    assert len({change.semantic_after for change in changes}) > classes // 2
+
+
+def test_the_hinge_of_a_class_is_that_of_its_own_triplets():
+    optimised = made(on_circle(0, 10, 60, 100), on_circle(0, 120, 60, 180))
+    options = ClassOptimisation(margin=0.25)
+    bee = compare_neighbours(optimised, distance="cosine", options=options)[0]
+    cat, dog, owl = (1 - np.cos(np.radians(angle)) for angle in (120, 60, 180))
+    hinges = [max(0, near - far + 0.25) for near, far in ((cat, dog), (cat, owl), (dog, owl))]
+    assert bee.semantic_after == pytest.approx(np.mean(hinges), abs=1e-6)

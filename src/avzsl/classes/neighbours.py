@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from avzsl.classes.distances import comparable, distance_blocks
-from avzsl.classes.options import Distance
+from avzsl.classes.objectives import semantic_of_each
+from avzsl.classes.options import ClassOptimisation, Distance
 from avzsl.classes.ranking import neighbour_ranks
 from avzsl.classes.records import NeighbourChange, OptimisedClasses
 from avzsl.provenance import write_aside
@@ -25,8 +27,16 @@ _BLOCK_CELLS = 2**22
 """Distances in memory at once."""
 
 
-def compare_neighbours(optimised: OptimisedClasses, *, distance: Distance) -> list[NeighbourChange]:
-    """Return the change of every class, in the order of the classes."""
+def compare_neighbours(
+    optimised: OptimisedClasses, *, distance: Distance, options: ClassOptimisation | None = None
+) -> list[NeighbourChange]:
+    """Return the change of every class, in the order of the classes.
+
+    Args:
+        optimised: The result of an optimisation.
+        distance: Between class embeddings.
+        options: What was asked for; None leaves the semantic terms out.
+    """
     names = optimised.original.names
     changes: list[NeighbourChange] = []
     for (before_AC, ranks_AC), (after_AC, ranks_after_AC) in zip(
@@ -48,7 +58,18 @@ def compare_neighbours(optimised: OptimisedClasses, *, distance: Distance) -> li
                     rank_correlation=None if np.isnan(correlation) else correlation,
                 )
             )
-    return changes
+    if options is None:
+        return changes
+    original_CW, after_CW = (
+        F.normalize(torch.from_numpy(found.vectors).double(), dim=1)
+        for found in (optimised.original, optimised.embeddings)
+    )
+    terms = (semantic_of_each(w_CW, original_CW, options) for w_CW in (original_CW, after_CW))
+    pairs = zip(*(term_C.tolist() for term_C in terms), strict=True)
+    return [
+        dataclasses.replace(change, semantic_before=before, semantic_after=after)
+        for change, (before, after) in zip(changes, pairs, strict=True)
+    ]
 
 
 def write_neighbours(path: Path, changes: Sequence[NeighbourChange]) -> None:

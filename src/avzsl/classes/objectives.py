@@ -9,6 +9,7 @@ Shapes: C classes, W size of an embedding.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -162,6 +163,30 @@ class ClassObjective:
         else:
             apart, semantic = ranked_terms(classes_CW, self._ranking, self._distance)
         return Terms((1 - self._alpha) * semantic + self._alpha * apart, apart, semantic)
+
+
+def semantic_of_each(classes_CW: Tensor, original_CW: Tensor, options: ClassOptimisation) -> Tensor:
+    """Return [C]: the semantic term of each class alone.
+
+    Of Eq. 3 the mean hinge of the triplets whose anchor it is (0 where no two of its neighbours are
+    ordered), counted exactly; of Eq. 2 the distance to its original embedding.
+
+    Args:
+        classes_CW: The embeddings w, unit rows.
+        original_CW: The original embeddings t, unit rows.
+        options: Which semantic term, distance and margin.
+    """
+    ranking = _ranking(original_CW, replace(options, ranking="exact"))
+    if ranking is None:
+        return paired(classes_CW, original_CW, options.distance)
+    rows_CW = comparable(classes_CW, options.distance)
+    found_C = torch.zeros(len(rows_CW), dtype=rows_CW.dtype)
+    for anchor, distances_1C in distance_blocks(rows_CW, options.distance, cells=len(rows_CW)):
+        weights_1C = torch.empty_like(distances_1C)
+        positive, triplets = ranking.count(distances_1C, anchor, weights_1C)
+        total = (weights_1C * distances_1C).sum() + ranking.margin * positive
+        found_C[anchor] = total / max(triplets, 1)
+    return found_C
 
 
 def ranked_terms(classes_CW: Tensor, ranking: Ranking, distance: Distance) -> tuple[Tensor, Tensor]:

@@ -83,3 +83,8 @@ class NeighbourChange:
     rank_correlation: float | None
     """Spearman's, between the distances to all other classes before and after, ties averaged;
     None where it is not defined: with one neighbour, or where all are equally far."""
+    semantic_before: float | None = None
+    """Its own semantic term (Eq. 2 or 3) before; None where it was not asked for. That of the
+    separation (Eq. 1) is minus the distance."""
+    semantic_after: float | None = None
+    """The same after."""

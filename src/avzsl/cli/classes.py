@@ -79,7 +79,7 @@ def _optimise(args: argparse.Namespace) -> None:
     optimised = optimise_classes(original, options)
     seconds = round(time.monotonic() - started, 3)
     write_optimised(args.out, optimised, id=args.classes_id, options=options)
-    changes = compare_neighbours(optimised, distance=options.distance)
+    changes = compare_neighbours(optimised, distance=options.distance, options=options)
     write_neighbours(args.neighbours, changes)
     summary = summarise(optimised, changes, options, classes_id=args.classes_id, seconds=seconds)
     if args.summary:
