@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +68,14 @@ def write_summary(folder: Path, name: str, **values: Any) -> Path:
     return path
 
 
-def write_neighbours(folder: Path, name: str, rows: list[tuple[str, ...]]) -> Path:
-    """Write what ``avzsl classes optimise --neighbours`` writes."""
+def write_neighbours(folder: Path, name: str, rows: Sequence[tuple[str, ...]]) -> Path:
+    """Write what ``avzsl classes optimise --neighbours`` writes, and beside it the summary."""
     path = folder / f"{name}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([WRITTEN, *rows])
+        empty = [""] * len(WRITTEN)
+        csv.writer(file).writerows([WRITTEN, *([*row, *empty][: len(WRITTEN)] for row in rows)])
+    before, after = (statistics.fmean(float(row[i]) for row in rows) for i in (2, 4))
+    write_summary(folder, name, classes=len(rows), nearest_before=before, nearest_after=after)
     return path
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from study_files import write_evaluation
 
+from avzsl.cli.main import main
 from avzsl.config import load_config
 from avzsl.methods.base import methods
 from avzsl.report.published import (
@@ -16,6 +18,7 @@ from avzsl.report.published import (
     published,
     published_rows,
 )
+from avzsl.report.tables import read_table
 
 ELSEWHERE = {"f-vaegan-d2"}
 """Methods with published numbers that are no methods here."""
@@ -84,6 +87,41 @@ def test_result_tables_get_main_rows_only() -> None:
         "clipclap",
     }
     assert not published("ucf", "mine")
+
+
+def test_numbers_of_another_split_are_left_out() -> None:
+    assert published("vggsound", "vggish-c3d", "cls") == published("vggsound", "vggish-c3d")
+    assert not published("vggsound", "vggish-c3d", "main")
+    assert published("ucf", "selavi", "main") and not published("ucf", "selavi", "cls")
+    assert published("vggsound", "imagebind", "main")["ez-avgzl"].hm == "26.90", "split unknown"
+    with pytest.raises(ValueError, match=r"no split 'a\.json' of a benchmark; there are cls, main"):
+        published("vggsound", "vggish-c3d", "a.json")
+
+
+@pytest.mark.parametrize(("split", "there"), [("cls", True), ("main", False), (None, True)])
+def test_a_row_of_another_split_is_not_found(split: str | None, there: bool) -> None:
+    row_id = "EZ-AVGZL Table 5: prox only"
+    found = find_published(row_id, benchmark="vggsound", features="vggish-c3d", split=split)
+    assert (found is not None) == there
+
+
+@pytest.mark.parametrize(
+    ("words", "hm"), [([], ""), (["cls"], "10.46"), (["main"], ""), (["cls", "x"], None)]
+)
+def test_a_result_table_names_benchmark_features_and_split(
+    tmp_path: Path, words: list[str], hm: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_evaluation(tmp_path, "ez-avgzl", 0)
+    out = tmp_path / "t.csv"
+    found = ["--published", "vggsound", "vggish-c3d", *words] if words else []
+    code = main(["table", *found, "--out", str(out), "--", str(path)])
+    if hm is None:
+        assert code == 1
+        assert "takes BENCHMARK FEATURES [SPLIT], got: vggsound" in capsys.readouterr().err
+        return
+    assert code == 0
+    printed = published("vggsound", "vggish-c3d")["ez-avgzl"].hm
+    assert read_table(out)[0]["published_hm"] == (printed if hm else "")
 
 
 def test_a_row_is_found_by_its_id_in_any_case() -> None:

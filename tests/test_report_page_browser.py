@@ -12,6 +12,22 @@ from project import make_project
 
 PAGE = "results/report.html"
 WIDTHS = (1280, 400)
+IMAGES = """[...document.images].map(image => ({
+  fits: image.getBoundingClientRect().right <= innerWidth,
+  drawn: image.checkVisibility() && image.naturalWidth > 0,
+  alt: image.alt,
+}))"""
+TABLES = """[...document.querySelectorAll('table')].map(table => ({
+  captions: table.querySelectorAll('caption').length,
+  unscoped: table.querySelectorAll('thead th:not([scope])').length,
+  rows: table.querySelectorAll('tbody tr').length,
+  named: table.querySelectorAll('tbody th[scope=row]').length,
+}))"""
+STUDY = {
+    "dataset": "elsewhere",
+    "features": "signal",
+    "variants": {"linear": {"method": "devise"}, "moved": {"method": "ez-avgzl"}},
+}
 EVIL = 'red <b>"square"</b> & co'
 
 pytestmark = pytest.mark.slow
@@ -40,6 +56,14 @@ def browser():
         yield browser
 
 
+@pytest.fixture(scope="module")
+def found(project, browser):
+    """The page, opened once for all that is asked of it."""
+    with opened(browser, project.path / PAGE) as found:
+        found.page.wait_for_load_state("networkidle")
+        yield found
+
+
 def shot(page, name):
     """Keep a picture of the whole page where AVZSL_SCREENSHOTS asks for it."""
     folder = os.environ.get("AVZSL_SCREENSHOTS")
@@ -49,54 +73,43 @@ def shot(page, name):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_it_fits_asks_for_nothing_and_shows_all_images(project, browser, width, scheme):
-    size = {"width": width, "height": 900}
-    with opened(browser, project.path / PAGE, viewport=size, color_scheme=scheme) as found:
-        page = found.page
-        page.wait_for_load_state("networkidle")
-        shot(page, f"report-{width}-{scheme}")
-        assert found.requests == []
-        assert found.messages == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        images = page.locator("img")
-        assert images.count() >= 3
-        for image in images.all():
-            image.scroll_into_view_if_needed()
-            assert image.is_visible()
-            assert image.evaluate("image => image.naturalWidth") > 0
-            assert image.evaluate("image => image.getBoundingClientRect().right <= innerWidth")
-            assert image.get_attribute("alt")
+def test_it_fits_asks_for_nothing_and_shows_all_images(found, width, scheme):
+    page = found.page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    shot(page, f"report-{width}-{scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
+    images = page.evaluate(IMAGES)
+    assert len(images) >= 3
+    assert all(image["fits"] and image["drawn"] and image["alt"] for image in images), images
+    assert found.requests == []
+    assert found.messages == []
 
 
-def test_headings_are_in_order_and_links_lead_somewhere(project, browser):
-    with opened(browser, project.path / PAGE) as found:
-        levels = found.page.evaluate(
-            "[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))"
-        )
-        ids = found.page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
-        targets = found.page.evaluate(
-            "[...document.querySelectorAll('a[href]')].map(a => a.getAttribute('href').slice(1))"
-        )
-        language = found.page.evaluate("document.documentElement.lang")
+def test_headings_are_in_order_and_links_lead_somewhere(found):
+    levels = found.page.evaluate(
+        "[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))"
+    )
+    ids = found.page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    targets = found.page.evaluate(
+        "[...document.querySelectorAll('a[href]')].map(a => a.getAttribute('href').slice(1))"
+    )
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
     assert len(set(ids)) == len(ids)
     assert targets and set(targets) <= set(ids)
-    assert language == "en"
+    assert found.page.evaluate("document.documentElement.lang") == "en"
 
 
-def test_tables_can_be_read_by_those_who_hear_them(project, browser):
-    with opened(browser, project.path / PAGE) as found:
-        page = found.page
-        tables = page.locator("table")
-        assert tables.count() >= 8
-        for table in tables.all():
-            assert table.locator("caption").count() == 1
-            assert table.locator("thead th:not([scope])").count() == 0
-            rows = table.locator("tbody tr").count()
-            assert table.locator("tbody th[scope=row]").count() == rows > 0
-        alignment = page.locator("td.number").first.evaluate("td => getComputedStyle(td).textAlign")
-        assert alignment == "right"
+def test_tables_can_be_read_by_those_who_hear_them(found):
+    tables = found.page.evaluate(TABLES)
+    assert len(tables) >= 8
+    for table in tables:
+        assert table["captions"] == 1 and table["unscoped"] == 0
+        assert table["named"] == table["rows"] > 0
+    number = found.page.locator("td.number").first
+    assert number.evaluate("td => getComputedStyle(td).textAlign") == "right"
 
 
 def test_it_works_without_scripts_and_says_what_was_used(project, browser):
@@ -113,22 +126,21 @@ def test_it_works_without_scripts_and_says_what_was_used(project, browser):
     assert json.loads(evaluation.read_text())["run_id"] in text
 
 
-def test_awkward_class_names_are_text(project, browser):
-    found = (project.path / PAGE).read_text(encoding="utf-8")
-    assert EVIL not in found
-    assert "<script" not in found
+def test_awkward_class_names_are_text(project):
+    text = (project.path / PAGE).read_text(encoding="utf-8")
+    assert EVIL not in text
+    assert "<script" not in text
 
 
-def test_the_page_follows_the_configuration(project, tmp_path):
+def test_the_page_follows_the_configuration_studies_and_what_is_gone(project, tmp_path):
     later = project.copy(tmp_path / "later")
     assert later.jobs(PAGE) == []
-    later.edit(methods={"devise": {"training": {"epochs": 3}}})
-    assert "report" in later.jobs(PAGE)
-    assert "epochs: 3" in (later.path / PAGE).read_text(encoding="utf-8")
-
-
-def test_benchmark_files_that_are_gone_are_said(project, tmp_path):
-    later = project.copy(tmp_path / "later")
+    later.edit(studies={"both": STUDY})
+    assert later.jobs("results/tables/mine_signal/both.csv") == ["study_on"]
     shutil.rmtree(later.path / "logs")
-    later.run(PAGE, "--forcerun", "report")
-    assert "No benchmark files of: manifest" in (later.path / PAGE).read_text(encoding="utf-8")
+    assert later.jobs(PAGE) == ["report"]
+    text = (later.path / PAGE).read_text(encoding="utf-8")
+    assert "dataset: elsewhere" in text
+    assert "Runs of the study mine_signal/both" in text
+    assert "mine_signal/both: moved" in text
+    assert "No benchmark files of: manifest" in text

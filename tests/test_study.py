@@ -18,9 +18,11 @@ from study_files import read, write, write_evaluation, write_summary
 from avzsl.cli import study as command
 from avzsl.report.collect import read_evaluations
 from avzsl.report.markup import Sheet, as_latex, as_markdown, escape_latex
+from avzsl.report.study import results
 from avzsl.report.study.results import COLUMNS, results_sheet, study_rows
 from avzsl.report.study.spec import read_spec
-from avzsl.report.tables import id_file, set_aside_outdated
+from avzsl.report.tables import COLUMNS as RESULT_COLUMNS
+from avzsl.report.tables import LABELS, METRICS, id_file, set_aside_outdated
 
 ROWS = [
     {"label": "prox only", "method": "ez-avgzl@1", "published": "EZ-AVGZL Table 5: prox only"},
@@ -74,6 +76,17 @@ def test_rows_hold_means_published_numbers_and_differences(evaluations: list[Pat
     assert third["notes"] == "untrained features"
 
 
+def test_columns_are_those_of_result_tables_and_more() -> None:
+    assert [name for name in COLUMNS if name in RESULT_COLUMNS] == list(RESULT_COLUMNS)
+    assert [name for name in COLUMNS if name not in RESULT_COLUMNS] == [
+        *("study", "label", "dataset", "features"),
+        *(f"difference_{metric}" for metric in METRICS),
+        *results.GEOMETRY,
+    ]
+    assert COLUMNS[-5:] == ("published_source", "notes", *results.GEOMETRY)
+    assert tuple(LABELS) == METRICS == ("seen", "unseen", "hm", "zsl")
+
+
 def test_a_misprint_is_said_at_the_source(evaluations: list[Path]) -> None:
     rows = [{"label": "x", "published": "EZ-AVGZL Table 5: no CEP"}]
     (row,) = made(evaluations[:2], rows)
@@ -97,6 +110,26 @@ def test_numbers_of_other_data_do_not_stand_beside(evaluations: list[Path]) -> N
     assert "no published number" not in own["notes"]
 
 
+def test_numbers_of_another_split_do_not_stand_beside(evaluations: list[Path]) -> None:
+    splits = ("main", "cls", None)
+    rows: list[dict[str, Any]] = [{**ROWS[0], "split": s, "label": str(s)} for s in splits]
+    main, cls, unknown = made(evaluations, rows)
+    assert main["published_hm"] == main["difference_hm"] == main["published_source"] == ""
+    assert main["notes"] == (
+        "untrained features; no published number, EZ-AVGZL Table 5 is of vggsound with vggish-c3d, "
+        "split cls"
+    )
+    for row in (cls, unknown):
+        assert (row["published_hm"], row["notes"]) == ("10.46", "untrained features")
+
+
+def test_a_paper_of_several_tables_is_named_by_each_of_them(evaluations: list[Path]) -> None:
+    rows = [ROWS[0] | {"published": "EZ-AVGZL: TCaF", "split": "main"}]
+    (row,) = made(evaluations[:2], rows)
+    for place, data in (("1", "vggsound"), ("2", "ucf"), ("3", "activitynet")):
+        assert f"EZ-AVGZL Table {place} is of {data} with vggish-c3d, split cls" in row["notes"]
+
+
 def test_class_embeddings_stand_beside_rows_that_optimise_them(
     tmp_path: Path, evaluations: list[Path]
 ) -> None:
@@ -104,6 +137,15 @@ def test_class_embeddings_stand_beside_rows_that_optimise_them(
     rows = made(evaluations, [ROWS[0] | {"classes": str(summary)}, *ROWS[1:]])
     assert (rows[0]["nearest_before"], rows[0]["nearest_after"]) == ("0.3000", "0.6123")
     assert (rows[0]["rank_correlation"], rows[1]["rank_correlation"]) == ("0.9000", "")
+
+
+def test_class_embeddings_of_another_id_are_refused(
+    tmp_path: Path, evaluations: list[Path]
+) -> None:
+    row = ROWS[0] | {"classes": str(write_summary(tmp_path, "s")), "classes_id": "s"}
+    assert made(evaluations, [row, *ROWS[1:]])[0]["nearest_before"] == "0.3000"
+    with pytest.raises(ValueError, match=r"its id is 's', expected was 'other'"):
+        made(evaluations, [row | {"classes_id": "other"}, *ROWS[1:]])
 
 
 def test_the_table_reads_well(evaluations: list[Path]) -> None:
@@ -197,7 +239,7 @@ def test_any_label_makes_latex_that_compiles_and_a_markdown_row(text: str) -> No
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rows": []}, "rows must be a list of at least one row"),
+        ({"rows": []}, r"rows of table5 must be .* at least one row.*that optimise.*one must"),
         ({"rowz": []}, r"has no key 'rowz'. Did you mean 'rows'"),
         ({"rows": [{"label": "a"}]}, "row 0 lacks 'dataset'"),
         ({"rows": [{"label": "a", "dataset": "d", "run": 1}]}, "Did you mean 'runs'"),

@@ -33,7 +33,7 @@ def accuracy(label: str, dataset: str = "ucf", **values: str) -> Row:
 
 
 def geometry(label: str, alpha: str, margin: str, **values: str) -> Row:
-    row = dict.fromkeys(classes.COLUMNS, "") | {"label": label, "dataset": "ucf"}
+    row = dict.fromkeys(classes.COLUMNS, "") | {"study": "s", "label": label, "dataset": "ucf"}
     row |= {"features": "selavi", "objective": "margin-ranking", "distance": "cosine"}
     row |= {"alpha": alpha, "margin": margin, "nearest_after": "0.5000", "rank_correlation": "0.9"}
     return row | values
@@ -129,6 +129,34 @@ def test_other_objectives_are_other_lines() -> None:
     assert names == ["m = 1, margin-ranking", "α = 0.5, margin-ranking"]
 
 
+@pytest.mark.parametrize("name", ["study", "method", "encoder", "objective", "distance"])
+def test_lines_join_rows_that_are_the_same_otherwise(name: str) -> None:
+    def with_value(value: str) -> tuple[list[Row], list[Row]]:
+        column = {name: value}
+        of_accuracies = column if name in results.COLUMNS else {}
+        of_classes = column if name in classes.COLUMNS else {}
+        accuracies, found = star(**of_classes)
+        for row in (*accuracies, *found):
+            row["label"] += f" {value}"
+        return [row | of_accuracies for row in accuracies], found
+
+    (one, first), (other, second) = with_value("A"), with_value("B")
+    lines = sweep.sweep_lines(one + other, first + second)
+    assert [line.name for line in lines] == ["m = 1, A", "m = 1, B", "α = 0.5, A", "α = 0.5, B"]
+    for line in lines:
+        assert {row[name] for row in line.points} == {line.name[-1]}
+        assert len(line.points) == 3
+
+
+def test_rows_that_would_be_one_point_are_refused() -> None:
+    accuracies, found = star()
+    again = [accuracy("more dropout")], [geometry("more dropout", "0.50", "1")]
+    with pytest.raises(ValueError, match=r"'0\.5 1' and 'more dropout' both have α = 0\.50? and m"):
+        sweep.sweep_lines(accuracies + again[0], found + again[1])
+    with pytest.raises(ValueError, match=r"s / 0\.1 1 / ucf / selavi stands twice"):
+        sweep.sweep_lines(accuracies * 2, found)
+
+
 def test_the_sweep_is_drawn_with_published_points(drawn: list[Figure]) -> None:
     sweep.plot_sweep(*star(), Path("x.png"))
     (figure,) = drawn
@@ -153,7 +181,7 @@ def test_a_sweep_without_lines_or_with_foreign_classes_is_refused() -> None:
     accuracies, found = star()
     with pytest.raises(ValueError, match="nothing to draw"):
         sweep.plot_sweep(accuracies, found[:1], Path("x.png"))
-    with pytest.raises(ValueError, match=r"The classes of other / ucf / selavi are of no row"):
+    with pytest.raises(ValueError, match=r"The classes of s / other / ucf / selavi are of no row"):
         sweep.plot_sweep(accuracies, [geometry("other", "0.1", "1")], Path("x.png"))
 
 

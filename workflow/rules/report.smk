@@ -13,8 +13,10 @@ rule report:
         tables=TABLES,
         statistics=[f"results/{table}.statistics.csv" for table in PLAN.config.tables],
         figures=figures_reported,
-        studies=lambda wc: study_files_there(".csv"),
-        study_figures=lambda wc: study_files_there(".png"),
+        studies=study_tables_there,
+        study_figures=study_figures_there,
+        study_runs=study_runs_reported,
+        study_summaries=study_summaries_reported,
         manifests=manifests_reported,
         indexes=indexes_reported,
         classes=classes_reported,
@@ -37,6 +39,7 @@ rule report:
         table_ids=table_ids_reported,
         captions=captions_reported,
         names=lambda wc: names_reported(),
+        studies=studies_reported,
         # Folders, for the files of all runs would make the command line too long.
         evaluations=lambda wc: [
             f"results/evaluations/{table.dataset}/{table.features}"
@@ -47,6 +50,7 @@ rule report:
         " --schema {params.schema:q} --tables {input.tables:q} --statistics {input.statistics:q}"
         " --figures {input.figures:q}"
         " --studies {input.studies:q} --study-figures {input.study_figures:q}"
+        " --rows-of {params.studies:q}"
         " --data-of {params.names:q} --manifests {input.manifests:q} --indexes {input.indexes:q}"
         " --classes {input.classes:q} --evaluations {params.evaluations:q}"
         " --captions {params.captions:q} --table-ids {params.table_ids:q} --logs logs"

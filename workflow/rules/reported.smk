@@ -1,10 +1,14 @@
 """What stands on the report page. No rules.
 
 Result tables are made for it. A study may take days: one stands on the page if its table is there,
-and is then made anew like all else when it is out of date.
+wherever it was carried out, and is then made anew like all else when it is out of date.
 """
 
+import functools
+import itertools
 import types
+
+from snakemake.logging import logger
 
 
 def pairs_of(names):
@@ -17,27 +21,87 @@ def tables_reported():
     return pairs_of(PLAN.config.tables)
 
 
-def studies_there():
-    """Study and table of each study whose table has been made."""
+@functools.cache
+def study_ids():
+    """(study, where, suffix) of every table of a study that is there -> id that it must have.
+
+    A study that cannot be planned, for lack of its dataset, clips or weights, is left out with a warning.
+    """
+    places = [None, *(f"{dataset}_{name}" for dataset in DATASETS for name in FEATURES)]
+    kinds = {".csv": STUDIES.table_id, ".classes.csv": STUDIES.classes_table_id}
+    found = {}
+    for study, table in itertools.product(STUDIES.names, places):
+        for suffix, id_of in kinds.items():
+            path = study_file(study, table, "tables", suffix)
+            if Path(path).is_file():
+                try:
+                    found[study, table, suffix] = id_of(study, table)
+                except (ValueError, LookupError, OSError) as error:
+                    logger.warning(f"Not on the report page: {path}. {error}")
+    return found
+
+
+def study_tables_there(_):
     return [
-        place
-        for place in STUDIES.wanted()
-        if Path(study_file(*place, "tables", ".csv")).is_file()
+        study_file(study, table, "tables", suffix)
+        for study, table, suffix in study_ids()
     ]
 
 
-def study_files_there(suffix):
-    """Files of these studies; figures and tables of classes only if they have been made, too."""
+def studies_scored():
+    """Study and place of each table of accuracies that is there."""
     return [
-        path for path in study_files() if path.endswith(suffix) and Path(path).is_file()
+        (study, table)
+        for study, table, suffix in study_ids()
+        if suffix == ".csv" and study in STUDIES.showing("accuracy")
     ]
+
+
+def study_figures_there(_):
+    """Figures that have been made, of studies whose table is there: alone they would train it."""
+    suffixes = {"bars": ".png"}
+    paths = [
+        study_file(study, table, "figures/studies", suffixes.get(name, f".{name}.png"))
+        for study, table in studies_scored()
+        for name in STUDIES.figures(study)
+    ]
+    return [path for path in paths if Path(path).is_file()]
+
+
+def rows_scored():
+    return [row for place in studies_scored() for row in planned(STUDIES.rows, *place)]
+
+
+def rows_optimised():
+    """Rows with optimised class embeddings, of all tables of studies that are there."""
+    places = each_once((study, table) for study, table, _ in study_ids())
+    rows = [row for place in places for row in planned(STUDIES.rows, *place)]
+    return [row for row in rows if row.optimises]
+
+
+def study_runs_reported(_):
+    """What tables of studies are made from, and so is there where they are."""
+    return each_once(path for row in rows_scored() for path in row.evaluations)
+
+
+def study_summaries_reported(_):
+    return each_once(row.summary for row in rows_optimised())
+
+
+def studies_reported(_):
+    """Names of the studies, as the page calls them."""
+    return each_once(
+        f"{table}/{study}" if table else study for study, table, _ in study_ids()
+    )
 
 
 def names_reported():
     """Tables whose clips the page speaks of: result tables, and what studies stand on."""
-    rows = [row for place in studies_there() for row in planned(STUDIES.rows, *place)]
     return each_once(
-        [*PLAN.config.tables, *(f"{row.dataset}_{row.features}" for row in rows)]
+        [
+            *PLAN.config.tables,
+            *(f"{row.dataset}_{row.features}" for row in rows_scored()),
+        ]
     )
 
 
@@ -70,12 +134,20 @@ def indexes_reported(_):
 
 
 def classes_reported(_):
-    """The class embeddings of every method of every table."""
-    return each_once(
-        classes_of(types.SimpleNamespace(**vars(table), method=method))
+    """Class embeddings of every method of every table, and of rows of studies without a summary."""
+    tables = [
+        types.SimpleNamespace(**vars(table), method=method)
         for table in tables_reported()
         for method in METHODS
-    )
+    ]
+    rows = [
+        types.SimpleNamespace(
+            dataset=row.dataset, features=row.features, method=row.run
+        )
+        for row in rows_scored()
+        if not row.optimises
+    ]
+    return each_once(map(classes_of, [*tables, *rows]))
 
 
 def evaluations_reported(_):
@@ -97,8 +169,9 @@ def table_ids_reported(_):
         for table in tables_reported()
     }
     studies = {
-        f"{table}/{study}" if table else study: planned(STUDIES.table_id, study, table)
-        for study, table in studies_there()
+        f"{table}/{study}{kind}" if table else f"{study}{kind}": table_id
+        for (study, table, suffix), table_id in study_ids().items()
+        for kind in [suffix.removesuffix(".csv")]
     }
     return to_json({**results, **studies})
 

@@ -11,10 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avzsl.cli.arguments import add_configuration
+from avzsl.registry import did_you_mean
+
+if TYPE_CHECKING:
+    from avzsl.planning import Plan
+    from avzsl.report.page.study_runs import StudyRowFiles
+    from avzsl.study_plan import StudyRow
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=about,
         )
     parser.add_argument(
+        "--rows-of",
+        nargs="*",
+        default=[],
+        metavar="STUDY",
+        help="{study} or {dataset}_{features}/{study} whose runs and class embeddings are shown; "
+        "they are looked for under results/ (default: none)",
+    )
+    parser.add_argument(
         "--data-of",
         nargs="*",
         metavar="TABLE",
@@ -72,16 +87,22 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         FileNotFoundError: If a file that was named is missing.
         ValueError: If one is something else, or of another configuration.
+        LookupError: If a study is not configured.
     """
     from avzsl.config import load_config
+    from avzsl.planning import Plan
     from avzsl.provenance import write_text
     from avzsl.report.page.contents import Inputs, sections
     from avzsl.report.page.render import render
 
     raw = _raw(args)
+    # The page is made of files; as in a job, nothing is listed anew.
+    plan = Plan(load_config(raw, args.schema), Path.cwd(), is_job=True)
     inputs = Inputs(
         raw=raw,
-        config=load_config(raw, args.schema),
+        config=plan.config,
+        study_rows=study_rows(plan, args.rows_of, args.studies),
+        stores={dataset: plan.store(dataset) for dataset in plan.config.datasets},
         data_of=[path.stem for path in args.tables] if args.data_of is None else args.data_of,
         logs=args.logs,
         captions=args.captions,
@@ -91,6 +112,50 @@ def run(args: argparse.Namespace) -> None:
     page = render(sections(inputs))
     write_text(args.out, page)
     _log.info("%s: %s bytes", args.out, f"{len(page.encode()):,}")
+
+
+def study_rows(plan: Plan, names: Sequence[str], tables: Sequence[Path]) -> list[StudyRowFiles]:
+    """Return the rows of studies with their files.
+
+    Runs are of those whose table of accuracies is shown: a table of class embeddings needs none.
+
+    Args:
+        plan: Of the configuration.
+        names: Of the studies.
+        tables: All tables of studies that are shown.
+    """
+    from avzsl.report.page.contents import study_of
+    from avzsl.study_plan import StudyPlan
+
+    studies = StudyPlan(plan)
+    scored = {name for name, kind in map(study_of, tables) if not kind}
+    found = []
+    for name in names:
+        table, _, study = name.rpartition("/")
+        if study not in studies.names:
+            raise LookupError(f"There is no study {study!r}. {did_you_mean(study, studies.names)}")
+        has_runs = name in scored and study in studies.showing("accuracy")
+        found += [
+            _files_of(row, name, has_runs=has_runs)
+            for row in studies.rows(study, table or None)
+            if has_runs or row.optimises
+        ]
+    return found
+
+
+def _files_of(row: StudyRow, study: str, *, has_runs: bool) -> StudyRowFiles:
+    from avzsl.report.page.study_runs import StudyRowFiles
+
+    original = Path(f"results/classes/{row.dataset}/{row.text}/original.h5")
+    summary = Path(row.summary) if row.summary else None
+    return StudyRowFiles(
+        study=study,
+        label=row.label,
+        classes=f"{row.text}/{row.classes}",
+        classes_file=summary.with_suffix(".h5") if summary else original,
+        summary=summary,
+        evaluations=tuple(map(Path, row.evaluations)) if has_runs else (),
+    )
 
 
 def _raw(args: argparse.Namespace) -> dict[str, Any]:

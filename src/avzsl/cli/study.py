@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     classes = steps.add_parser("classes", help="how optimisation moved the class embeddings")
     neighbours = steps.add_parser("neighbours", help="nearest classes before and after")
-    neighbours.add_argument("files", type=Path, nargs="+", metavar="CSV", help="one for each row")
+    neighbours.add_argument(
+        "files", type=Path, nargs="*", metavar="CSV", help="one for each row that optimises"
+    )
     for step in (table, classes, neighbours):
         step.add_argument("--spec", required=True, metavar="JSON", help="the study, or its file")
         step.add_argument("--table-id", default="", metavar="ID", help="id to write beside it")

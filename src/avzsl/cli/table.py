@@ -18,9 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--published",
-        nargs=2,
+        nargs="+",
         metavar=("BENCHMARK", "FEATURES"),
-        help="put the papers' numbers beside ours, such as: vggsound imagebind",
+        help="put the papers' numbers beside ours: benchmark, features and the benchmark's split "
+        "(default: any), such as: vggsound vggish-c3d cls",
     )
     parser.add_argument("--table-id", default="", metavar="ID", help="id to write beside the table")
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")
@@ -32,7 +33,13 @@ def run(args: argparse.Namespace) -> None:
     from avzsl.report.published import published
     from avzsl.report.tables import as_text, result_rows, write_table
 
-    printed = published(*args.published) if args.published else None
+    words = args.published
+    if words and len(words) not in (2, 3):
+        raise ValueError(
+            f"--published takes BENCHMARK FEATURES [SPLIT], got: {' '.join(words)}. Write -- "
+            "before the evaluations."
+        )
+    printed = published(*words) if words else None
     rows = result_rows(read_evaluations(args.evaluations, args.run_ids), printed)
     write_table(args.out, rows, table_id=args.table_id)
     print(as_text(rows, str(args.out)))

@@ -55,6 +55,17 @@ class Published:
         """What names the row in a study; rows of several benchmarks or features may share it."""
         return f"{self.printed_in}: {self.row}"
 
+    @property
+    def data(self) -> str:
+        """Benchmark, features and split in words."""
+        split = f", split {self.split}" if self.split else ""
+        return f"{self.benchmark} with {self.features}{split}"
+
+    def is_of(self, benchmark: str, features: str, split: str | None) -> bool:
+        """Return whether it was measured on these data; an unknown split is no contradiction."""
+        same_split = not self.split or split in (None, self.split)
+        return same_split and (self.benchmark, self.features) == (benchmark, features)
+
 
 @functools.cache
 def all_published() -> tuple[Published, ...]:
@@ -63,12 +74,26 @@ def all_published() -> tuple[Published, ...]:
         return tuple(Published(**row) for row in csv.DictReader(file))
 
 
-def published(benchmark: str, features: str) -> dict[str, Published]:
-    """Return method -> the numbers printed for it, for one benchmark and feature set."""
+def published(benchmark: str, features: str, split: str | None = None) -> dict[str, Published]:
+    """Return method -> the numbers printed for it, for one benchmark and feature set.
+
+    Args:
+        benchmark: Such as ``vggsound``.
+        features: Such as ``vggish-c3d``.
+        split: ``main`` or ``cls``, which have other unseen classes; None takes numbers of either.
+
+    Raises:
+        ValueError: If no paper has a split of that name.
+    """
+    splits = {row.split for row in all_published() if row.split}
+    if split is not None and split not in splits:
+        raise ValueError(
+            f"There is no split {split!r} of a benchmark; there are {', '.join(sorted(splits))}."
+        )
     return {
         row.method: row
         for row in all_published()
-        if row.main and (row.benchmark, row.features) == (benchmark, features)
+        if row.main and row.is_of(benchmark, features, split)
     }
 
 
@@ -98,14 +123,21 @@ def published_rows(row_id: str) -> list[Published]:
     return found
 
 
-def find_published(row_id: str, *, benchmark: str, features: str) -> Published | None:
+def find_published(
+    row_id: str, *, benchmark: str, features: str, split: str | None = None
+) -> Published | None:
     """Return the row that an id names for a benchmark and a feature set; None where it has none.
+
+    Args:
+        row_id: See ``published_rows``.
+        benchmark: Such as ``vggsound``.
+        features: Such as ``vggish-c3d``.
+        split: ``main`` or ``cls``, which have other unseen classes; None takes a row of either.
 
     Raises:
         LookupError: If no benchmark has such a row, or it is not clear which one is meant.
     """
-    wanted = (benchmark, features)
-    found = [p for p in published_rows(row_id) if (p.benchmark, p.features) == wanted]
+    found = [p for p in published_rows(row_id) if p.is_of(benchmark, features, split)]
     if len(found) > 1:
         ids = ", ".join(repr(row.id) for row in found)
         raise LookupError(f"{row_id!r} may be any of {ids}; name one.")

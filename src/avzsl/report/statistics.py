@@ -24,7 +24,7 @@ from avzsl.metrics.resampling import (
 )
 from avzsl.provenance import write_text
 from avzsl.report.markup import markdown_table
-from avzsl.report.tables import write_rows
+from avzsl.report.tables import LABELS, write_rows
 
 if TYPE_CHECKING:
     from avzsl.report.collect import Evaluation
@@ -198,7 +198,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
     first = rows[0]
     methods = list(dict.fromkeys(row["method"] for row in rows))
     found = {(row["method"], row["metric"]): row for row in rows}
-    head = ["method", "S", "U", "HM", "ZSL"]
+    head = ["method", *LABELS.values()]
     intervals = [
         [name, *(_interval(found[name, metric], "mean", "ci_") for metric in METRICS)]
         for name in methods

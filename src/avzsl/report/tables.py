@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from avzsl.report.collect import Evaluation
     from avzsl.report.published import Published
 
-METRICS = ("seen", "unseen", "hm", "zsl")
-COLUMNS = (
+LABELS = {"seen": "S", "unseen": "U", "hm": "HM", "zsl": "ZSL"}
+"""What the metrics are called, in the order in which they stand in tables."""
+METRICS = tuple(LABELS)
+NUMBERS = (
     "method",
     "seeds",
     *(f"{metric}_{part}" for metric in METRICS for part in ("mean", "sd")),
@@ -27,9 +29,10 @@ COLUMNS = (
     "classes_seen",
     "classes_unseen",
     *(f"published_{metric}" for metric in METRICS),
-    "published_source",
-    "notes",
 )
+BELOW = ("published_source", "notes")
+"""Columns of text, which stand below a table where it is shown."""
+COLUMNS = (*NUMBERS, *BELOW)
 """Accuracies are percent with two decimals; sd is the sample standard deviation over seeds, empty
 with one seed; published numbers are empty where there are none."""
 
@@ -148,12 +151,12 @@ def read_rows(path: Path, columns: Sequence[str], what: str) -> list[Row]:
 
 def as_text(rows: Sequence[Row], title: str) -> str:
     """Return the table for a terminal: mean ± sd in percent, and what chance is."""
-    head = ["method", "S", "U", "HM", "ZSL", "seeds"]
+    head = ["method", *LABELS.values(), "seeds"]
     body = [
         [row["method"], *(mean_sd(row, metric) for metric in METRICS), row["seeds"]] for row in rows
     ]
     if any(row["published_hm"] for row in rows):
-        head.append("published S / U / HM / ZSL")
+        head.append(f"published {' / '.join(LABELS.values())}")
         for row, line in zip(rows, body, strict=True):
             cells = [row[f"published_{metric}"] or "-" for metric in METRICS]
             line.append(" / ".join(cells) if row["published_hm"] else "")
@@ -192,3 +195,17 @@ def _footnotes(rows: Sequence[Row]) -> list[str]:
             by_source[row["published_source"]].append(row["method"])
     notes += [f"Published: {source}: {', '.join(names)}." for source, names in by_source.items()]
     return notes + [f"{row['method']}: {row['notes']}" for row in rows if row["notes"]]
+
+
+def best_rows(rows: Sequence[Row], metric: str) -> set[int]:
+    """Return the rows with the highest number of their dataset; none where all are the same."""
+    groups: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if row[f"{metric}_mean"]:
+            groups[row.get("dataset", "")].append((float(row[f"{metric}_mean"]), i))
+    found = set()
+    for group in groups.values():
+        highest = max(value for value, _ in group)
+        if any(value < highest for value, _ in group):
+            found |= {i for value, i in group if value == highest}
+    return found

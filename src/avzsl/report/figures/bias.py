@@ -20,6 +20,7 @@ from avzsl.report.figures.style import (
     set_title,
     strip,
 )
+from avzsl.report.tables import LABELS
 
 _SERIES = (("seen", "--", 1.0), ("unseen", ":", 1.3), ("hm", "-", 1.5))
 """Metric, line and width."""
@@ -48,9 +49,8 @@ def plot_bias(panels: Panels[Evaluation], out: Path) -> None:
         strip(axes)
     figure.supxlabel("bias, taken from the scores of seen classes", fontsize=10)
     figure.supylabel("mean class accuracy (%)", fontsize=10)
-    names = {"seen": "S", "unseen": "U", "hm": "HM"}
     handles = [
-        legend_entry(names[metric], color="0.2", linestyle=line, linewidth=width)
+        legend_entry(LABELS[metric], color="0.2", linestyle=line, linewidth=width)
         for metric, line, width in _SERIES
     ]
     mark = {"marker": look(0).marker, "linestyle": "", "markeredgecolor": "black"}

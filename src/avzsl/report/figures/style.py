@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from avzsl.provenance import write_aside
+from avzsl.report.tables import LABELS
 
 matplotlib.use("Agg")
 # Text stays text in a PDF: it can be searched, and a name in tiny print can be enlarged.
@@ -29,7 +30,7 @@ for it is too pale for lines on white."""
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++", "ooo", "---")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
 LINES = ("-", "--", ":", "-.")
-METRIC_LABELS = {"seen": "S (seen)", "unseen": "U (unseen)", "hm": "HM", "zsl": "ZSL"}
+METRIC_LABELS = LABELS | {f: f"{LABELS[f]} ({f})" for f in ("seen", "unseen")}
 DPI = 150
 _TITLE_WIDTH = 28
 """Letters of a panel's title in one line."""

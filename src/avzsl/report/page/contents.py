@@ -23,8 +23,16 @@ from avzsl.report.page.features import class_table, encoder_table, feature_table
 from avzsl.report.page.intervals import interval_tables
 from avzsl.report.page.pictures import read_picture
 from avzsl.report.page.records import Picture, Section, Table
-from avzsl.report.page.runs import RunFile, count_origins, read_runs, run_table, version_table
+from avzsl.report.page.runs import (
+    RunFile,
+    count_origins,
+    each_once,
+    read_runs,
+    run_table,
+    version_table,
+)
 from avzsl.report.page.settings import config_folds, protocol_table
+from avzsl.report.page.study_runs import StudyRowFiles, read_row_runs, study_runs_section
 from avzsl.report.tables import id_file
 from avzsl.shards.feature_index import FeatureIndex
 
@@ -65,13 +73,18 @@ class Inputs:
     classes: Sequence[Path] = ()
     evaluations: Sequence[Path] = ()
     """Folders ``results/evaluations/{dataset}/{features}``"""
+    study_rows: Sequence[StudyRowFiles] = ()
+    """Of the studies whose runs and class embeddings are shown."""
+    stores: Mapping[str, str] = field(default_factory=dict)
+    """Dataset -> the one whose features it uses; those that are not named here use their own."""
     data_of: Sequence[str] = ()
     """``{dataset}_{features}`` whose clips are counted."""
     logs: Path = Path("logs")
     captions: Mapping[str, str] = field(default_factory=dict)
     """Name of a figure or study -> what it shows."""
     table_ids: Mapping[str, str] = field(default_factory=dict)
-    """Table -> id of what it must be made from; those that are not named here are taken as is."""
+    """Table, study, or study with the kind of its table (``table9.classes``) -> id of what it must
+    be made from; those that are not named here are taken as is."""
 
 
 def sections(inputs: Inputs) -> list[Section]:
@@ -89,13 +102,14 @@ def sections(inputs: Inputs) -> list[Section]:
             folder, list(inputs.config.methods), inputs.config.sections["protocol"]["seeds"]
         )
     ]
+    row_runs = read_row_runs(inputs.study_rows)
     found = [
         results_section(inputs),
         studies_section(inputs),
         _data(inputs, indexes),
         _features(inputs, indexes),
-        _runs(inputs, runs),
-        _versions(inputs, runs),
+        _runs(inputs, runs, study_runs_section(inputs.study_rows, row_runs)),
+        _versions(inputs, each_once([*runs, *row_runs.values()])),
         _costs(inputs, indexes),
     ]
     return [section for section in found if section is not None]
@@ -135,14 +149,13 @@ def studies_section(inputs: Inputs) -> Section | None:
     tables: dict[str, list[Table]] = {}
     pictures: dict[str, list[Picture]] = {}
     for path in inputs.studies:
-        name, kind = _study(path)
-        if not kind:
-            check_id(path, inputs.table_ids.get(name))
+        name, kind = study_of(path)
+        check_id(path, inputs.table_ids.get(f"{name}.{kind}" if kind else name))
         title = inputs.captions.get(name.rpartition("/")[2], "")
         words = [f"{name}{kind and f', {kind}'}", *([title] if title else [])]
         tables.setdefault(name, []).append(csv_table(path, ": ".join(words)))
     for path in inputs.study_figures:
-        name, kind = _study(path)
+        name, kind = study_of(path)
         pictures.setdefault(name, []).append(_picture(path, name, kind or "bars", inputs))
     parts = tuple(
         Section(
@@ -156,7 +169,7 @@ def studies_section(inputs: Inputs) -> Section | None:
     return Section(title="Studies", paragraphs=(about,), parts=parts) if parts else None
 
 
-def _study(path: Path) -> tuple[str, str]:
+def study_of(path: Path) -> tuple[str, str]:
     """Return name and kind of a file of a study; the name has that of its table, if any."""
     study, _, kind = path.stem.partition(".")
     return (f"{path.parent.name}/{study}" if "_" in path.parent.name else study), kind
@@ -190,8 +203,7 @@ def _data(inputs: Inputs, indexes: Sequence[FeatureIndex]) -> Section | None:
     parts = []
     for path in inputs.manifests:
         dataset = path.stem
-        options = inputs.config.datasets[dataset].options
-        store = options.get("features_of") or dataset
+        store = inputs.stores.get(dataset, dataset)
         pairs = [
             FeaturePair(
                 name=name,
@@ -207,15 +219,16 @@ def _data(inputs: Inputs, indexes: Sequence[FeatureIndex]) -> Section | None:
 
 
 def _features(inputs: Inputs, indexes: Sequence[FeatureIndex]) -> Section:
-    texts = {path.parent.name for path in inputs.classes} & set(inputs.config.encoders)
-    used = {index.header.encoder for index in indexes} & set(inputs.config.encoders) | texts
-    tables = [encoder_table(inputs.config, sorted(used))]
+    embeddings = [*inputs.classes, *(row.classes_file for row in inputs.study_rows)]
+    used = {path.parent.name for path in embeddings} | {i.header.encoder for i in indexes}
+    tables = [encoder_table(inputs.config, sorted(used & set(inputs.config.encoders)))]
     tables += [feature_table(indexes)] if indexes else []
-    tables += [class_table(inputs.classes)] if inputs.classes else []
+    if inputs.classes or inputs.study_rows:
+        tables.append(class_table(inputs.classes, inputs.study_rows))
     return Section(title="Encoders, features and class embeddings", tables=tuple(tables))
 
 
-def _runs(inputs: Inputs, runs: Sequence[RunFile]) -> Section:
+def _runs(inputs: Inputs, runs: Sequence[RunFile], of_studies: Section | None) -> Section:
     tables = [protocol_table(inputs.config), *([run_table(runs)] if runs else [])]
     return Section(
         title="Protocol, runs and configuration",
@@ -225,6 +238,7 @@ def _runs(inputs: Inputs, runs: Sequence[RunFile]) -> Section:
         ),
         tables=tuple(tables),
         folds=config_folds(inputs.raw, inputs.config),
+        parts=(of_studies,) if of_studies else (),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from avzsl.report.page.features import read_attributes
+from avzsl.report.page.attributes import read_attributes
 from avzsl.report.page.records import NOTHING, Table, text_table
 from avzsl.shards.feature_index import FeatureIndex
 from avzsl.shards.layout import ATTRIBUTES

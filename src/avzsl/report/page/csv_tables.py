@@ -14,13 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avzsl.report.page.records import NOTHING, Cell, Head, Table, is_number, signed
+from avzsl.report.tables import BELOW, LABELS, Row, best_rows
 
-Row = dict[str, str]
-
-METRIC_LABELS = {"seen": "S", "unseen": "U", "hm": "HM", "zsl": "ZSL"}
-"""Accuracies in percent: more is better."""
 PART_LABELS = {"ours": "ours", "published": "published", "difference": "Δ"}
-BELOW = ("published_source", "notes")
 NAMES = ("label", "method", "class")
 """Columns that name a row, the first of them that there is."""
 FACTS = {
@@ -86,7 +82,8 @@ def csv_table(path: Path, caption: str) -> Table:
     columns, rows = read_csv(path)
     layout = _lay_out(columns, rows)
     metrics = layout.metrics
-    best = {name: _best(rows, name) if name in METRIC_LABELS else set() for name in metrics}
+    # accuracies in percent: more is better; of other measures nothing is known
+    best = {name: best_rows(rows, name) if name in LABELS else set() for name in metrics}
     body = [
         (
             *_cells(layout.before, rows, row),
@@ -141,7 +138,7 @@ def _related(metric: str, filled: Sequence[str]) -> list[str]:
 
 
 def _label(name: str) -> str:
-    return METRIC_LABELS.get(name, name.replace("_", " "))
+    return LABELS.get(name, name.replace("_", " "))
 
 
 def _plain(names: Sequence[str], rows: Sequence[Row]) -> list[Head]:
@@ -197,20 +194,6 @@ def _difference(row: Row, metric: str) -> str:
     if given:
         return signed(float(given))
     return signed(float(pair[0]) - float(pair[1])) if all(pair) else ""
-
-
-def _best(rows: Sequence[Row], metric: str) -> set[int]:
-    """Return the rows with the highest number of their dataset; none where all are the same."""
-    groups: dict[str, list[tuple[float, int]]] = defaultdict(list)
-    for i, row in enumerate(rows):
-        if row[f"{metric}_mean"]:
-            groups[row.get("dataset", "")].append((float(row[f"{metric}_mean"]), i))
-    found = set()
-    for group in groups.values():
-        highest = max(value for value, _ in group)
-        if any(value < highest for value, _ in group):
-            found |= {i for value, i in group if value == highest}
-    return found
 
 
 def _notes(rows: Sequence[Row], layout: _Layout, best: Mapping[str, set[int]]) -> list[str]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
-
+from avzsl.classes.summary import read_summary
 from avzsl.config import Config
+from avzsl.report.page.attributes import read_attributes
 from avzsl.report.page.records import Table, text_table
+from avzsl.report.page.runs import MOST_ROWS
+from avzsl.report.page.study_runs import StudyRowFiles, row_names
 from avzsl.shards.feature_index import FeatureIndex
 from avzsl.sources.checkpoint import is_random
 from avzsl.sources.table import sources
+
+TOLD = ("objective", "distance", "alpha", "margin")
+"""Options of the optimisation that its summary tells."""
 
 
 def encoder_table(config: Config, names: Sequence[str]) -> Table:
@@ -81,54 +87,56 @@ def feature_table(indexes: Sequence[FeatureIndex]) -> Table:
     )
 
 
-def class_table(paths: Sequence[Path]) -> Table:
+def class_table(paths: Sequence[Path], rows: Sequence[StudyRowFiles] = ()) -> Table:
     """Return the class embeddings that runs used, with their ids.
 
     Args:
         paths: Files of ``avzsl classes``.
+        rows: Of studies; optimised embeddings that are not among ``paths`` are told of by their
+            summaries.
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If a file is no HDF5.
+        ValueError: If a file is no HDF5, or no summary.
     """
-    body = []
-    for path in paths:
-        facts = read_attributes(path)
-        steps = facts.get("steps")
-        converged = facts.get("converged")
-        body.append(
-            [
-                "/".join(path.parts[-3:]),
-                str(facts.get("variant", "")),
-                None if steps is None else int(steps),
-                None if converged is None else bool(converged),
-                str(facts.get("id", "")),
-                _short(str(facts.get("options", ""))),
-            ]
-        )
+    users: dict[Path, list[StudyRowFiles]] = defaultdict(list)
+    for row in rows:
+        users[row.classes_file].append(row)
+    facts = {path: _of_embeddings(path) for path in paths}
+    for row in rows:
+        if row.summary is not None and row.classes_file not in facts:
+            facts[row.classes_file] = _of_summary(row.summary)
+    body = [["/".join(path.parts[-3:]), *cells] for path, cells in facts.items()]
     heads = ["file", "variant", "steps", "converged", "id", "options"]
-    return text_table("Class embeddings, as their files say", heads, body)
+    if users:
+        heads.append("rows of studies")
+        body = [[*row, row_names(users[path])] for row, path in zip(body, facts, strict=True)]
+    return text_table(
+        "Class embeddings, as their files say", heads, body, folded=len(body) > MOST_ROWS
+    )
 
 
-def _short(options: str) -> str:
-    """Return options in JSON as ``name value, name value``."""
-    found = json.loads(options) if options else {}
-    return ", ".join(f"{name} {json.dumps(value)}" for name, value in found.items())
+def _of_embeddings(path: Path) -> list[object]:
+    """Return variant, steps, converged, id and options of a file of class embeddings."""
+    facts = read_attributes(path)
+    steps = facts.get("steps")
+    converged = facts.get("converged")
+    return [
+        str(facts.get("variant", "")),
+        None if steps is None else int(steps),
+        None if converged is None else bool(converged),
+        str(facts.get("id", "")),
+        _short(json.loads(str(facts.get("options") or "{}"))),
+    ]
 
 
-def read_attributes(path: Path) -> dict[str, Any]:
-    """Return the attributes of an HDF5 file.
+def _of_summary(path: Path) -> list[object]:
+    """Return the same of an optimisation; of its options those that the summary tells."""
+    found = read_summary(path)
+    options = {name: getattr(found, name) for name in TOLD}
+    return ["optimised", found.steps, found.converged, found.classes_id, _short(options)]
 
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is no HDF5.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            return dict(file.attrs)
-    except PermissionError:
-        raise
-    except OSError as error:
-        raise ValueError(f"{path} is truncated or no HDF5 file ({error}).") from error
+
+def _short(options: Mapping[str, Any]) -> str:
+    """Return options as ``name value, name value``."""
+    return ", ".join(f"{name} {json.dumps(value)}" for name, value in options.items())

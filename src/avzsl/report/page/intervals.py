@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from avzsl.report.page.csv_tables import METRIC_LABELS, Row, read_csv
+from avzsl.report.page.csv_tables import read_csv
 from avzsl.report.page.records import NOTHING, Table, signed, text_table
-
-NEEDED = (
-    "method",
-    "metric",
-    "mean",
-    "ci_low",
-    "ci_high",
-    "reference",
-    "difference",
-    "p_clips_holm",
-)
+from avzsl.report.statistics import COLUMNS
+from avzsl.report.tables import LABELS, Row
 
 
 def interval_tables(path: Path, name: str) -> tuple[Table, ...]:
@@ -32,17 +23,17 @@ def interval_tables(path: Path, name: str) -> tuple[Table, ...]:
         ValueError: If it is another kind of file.
     """
     columns, rows = read_csv(path)
-    if not set(NEEDED) <= set(columns) or not rows:
+    if not set(COLUMNS) <= set(columns) or not rows:
         raise ValueError(f"{path} holds no statistics; its columns are {', '.join(columns)}.")
     methods = list(dict.fromkeys(row["method"] for row in rows))
     found = {(row["method"], row["metric"]): row for row in rows}
     first = rows[0]
     others = [method for method in methods if method != first["reference"]]
-    heads = ["method", *METRIC_LABELS.values()]
+    heads = ["method", *LABELS.values()]
     intervals = text_table(
         f"{name}: 95 % intervals over test clips, percent",
         heads,
-        [[m, *(_interval(found[m, k]) for k in METRIC_LABELS)] for m in methods],
+        [[m, *(_interval(found[m, k]) for k in LABELS)] for m in methods],
         notes=[
             f"Mean over {first['seeds']} run(s) and its bootstrap interval over {first['clips']} "
             f"test clips, drawn anew within classes {first['resamples']} times. Trained models and "
@@ -54,7 +45,7 @@ def interval_tables(path: Path, name: str) -> tuple[Table, ...]:
     differences = text_table(
         f"{name}: difference to {first['reference']} on the same clips, percentage points",
         heads,
-        [[m, *(_difference(found[m, k]) for k in METRIC_LABELS)] for m in others],
+        [[m, *(_difference(found[m, k]) for k in LABELS)] for m in others],
         notes=[
             "With its 95 % interval; p is that of a permutation test over clips, adjusted for the "
             "number of methods (Holm)."

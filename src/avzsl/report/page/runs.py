@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avzsl.report.page.features import read_attributes
+from avzsl.report.page.attributes import read_attributes
 from avzsl.report.page.records import Table, text_table
 from avzsl.shards.layout import ATTRIBUTES
 
 MOST_ROWS = 20
 """Runs of a table that is not folded."""
+RUN_HEADS = (
+    "run",
+    "dataset",
+    "features",
+    "seed",
+    "epoch",
+    "bias",
+    "run id",
+    "classes left out",
+)
 
 Origins = Counter[tuple[str, tuple[tuple[str, str], ...]]]
 """(What was made, versions of what made it) -> number of files."""
@@ -27,7 +37,7 @@ class RunFile:
     dataset: str
     features: str
     method: str
-    """Name in ``config.yaml``."""
+    """Name in ``config.yaml``, or ``method@digits`` of a study."""
     facts: dict[str, Any]
     """The JSON."""
 
@@ -44,42 +54,58 @@ def read_runs(folder: Path, methods: Sequence[str], seeds: Sequence[int]) -> lis
         FileNotFoundError: If one is missing.
         ValueError: If a file is no evaluation.
     """
-    found = []
-    for method in methods:
-        for seed in seeds:
-            path = folder / method / f"seed{seed}.json"
-            try:
-                facts = json.loads(path.read_text(encoding="utf-8"))
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path} is no evaluation of avzsl ({error}).") from None
-            if not isinstance(facts, dict) or "run_id" not in facts:
-                raise ValueError(f"{path} is no evaluation of avzsl: it has no run_id.")
-            dataset, features = folder.parent.name, folder.name
-            found.append(RunFile(dataset=dataset, features=features, method=method, facts=facts))
-    return found
+    return [read_run(folder / method / f"seed{seed}.json") for method in methods for seed in seeds]
+
+
+def read_run(path: Path) -> RunFile:
+    """Read one evaluation.
+
+    Args:
+        path: ``.../{dataset}/{features}/{method}/seed{seed}.json``.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is no evaluation.
+    """
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no evaluation of avzsl ({error}).") from None
+    if not isinstance(facts, dict) or "run_id" not in facts:
+        raise ValueError(f"{path} is no evaluation of avzsl: it has no run_id.")
+    dataset, features, method = path.parts[-4:-1]
+    return RunFile(dataset=dataset, features=features, method=method, facts=facts)
+
+
+def each_once(runs: Sequence[RunFile]) -> list[RunFile]:
+    """Return the runs without those that came before."""
+    found = {(r.dataset, r.features, r.method, r.facts.get("seed")): r for r in runs}
+    return list(found.values())
 
 
 def run_table(runs: Sequence[RunFile]) -> Table:
     """Return every run with the epoch that validation chose, its bias and its id."""
-    body = [
-        [
-            run.method,
-            run.dataset,
-            run.features,
-            str(run.facts.get("seed", "")),
-            run.facts.get("epoch"),
-            f"{float(run.facts.get('bias', 0.0)):.4g}",
-            run.facts["run_id"],
-            ", ".join(run.facts.get("left_out", [])) or "none",
-        ]
-        for run in runs
-    ]
+    body = [run_cells(run) for run in runs]
     return text_table(
         "Runs: what validation chose, and the id of all that a run depends on",
-        ["method", "dataset", "features", "seed", "epoch", "bias", "run id", "classes left out"],
+        RUN_HEADS,
         body,
         folded=len(body) > MOST_ROWS,
     )
+
+
+def run_cells(run: RunFile) -> list[object]:
+    """Return what stands under ``RUN_HEADS``."""
+    return [
+        run.method,
+        run.dataset,
+        run.features,
+        str(run.facts.get("seed", "")),
+        run.facts.get("epoch"),
+        f"{float(run.facts.get('bias', 0.0)):.4g}",
+        run.facts["run_id"],
+        ", ".join(run.facts.get("left_out", [])) or "none",
+    ]
 
 
 def count_origins(runs: Sequence[RunFile], hdf5: Mapping[str, Sequence[Path]]) -> Origins:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avzsl.report.markup import Sheet
 from avzsl.report.study.results import naming_columns
+from avzsl.report.study.spec import NAMES
 from avzsl.report.tables import Row
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SUMMARISED = (
     "steps",
     "converged",
 )
-COLUMNS = ("study", "label", "dataset", "features", "encoder", *SUMMARISED)
+COLUMNS = (*NAMES, "encoder", *SUMMARISED)
 """Distances are in the row's own ``distance``; ``nearest_kept`` is a share of the classes."""
 
 _HEAD = {
@@ -51,23 +51,14 @@ def class_rows(spec: Spec) -> list[Row]:
     """Return a row for each row of the study that optimises its class embeddings.
 
     Raises:
-        ValueError: If none does, or a file is no summary.
+        ValueError: If none does, or a file is no summary, or that of other embeddings.
         OSError: If a summary cannot be read.
     """
-    from avzsl.classes.summary import read_summary
-
     rows = []
-    for row in spec.rows:
-        if row.classes is None:
-            continue
-        summary = read_summary(Path(row.classes))
-        names = {"study": spec.study, "label": row.label, "dataset": row.dataset}
-        names |= {"features": row.features, "encoder": row.encoder}
-        rows.append(names | {name: _text(name, getattr(summary, name)) for name in SUMMARISED})
-    if not rows:
-        raise ValueError(
-            f"No row of {spec.study} optimises its class embeddings: all have 'classes': null."
-        )
+    for row in spec.optimising():
+        summary = row.summary()
+        texts = {name: _text(name, getattr(summary, name)) for name in SUMMARISED}
+        rows.append(spec.named(row) | {"encoder": row.encoder} | texts)
     return rows
 
 

@@ -5,43 +5,36 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avzsl.report.markup import Sheet
 from avzsl.report.published import find_published, published_rows
-from avzsl.report.tables import METRICS, Row, mean_sd, summarise
+from avzsl.report.study.spec import NAMES
+from avzsl.report.tables import (
+    BELOW,
+    LABELS,
+    METRICS,
+    NUMBERS,
+    Row,
+    best_rows,
+    mean_sd,
+    summarise,
+)
 
 if TYPE_CHECKING:
     from avzsl.report.collect import Evaluation
     from avzsl.report.study.spec import Spec, SpecRow
 
+GEOMETRY = ("nearest_before", "nearest_after", "rank_correlation")
 COLUMNS = (
-    "study",
-    "label",
-    "dataset",
-    "features",
-    "method",
-    "seeds",
-    *(f"{metric}_{part}" for metric in METRICS for part in ("mean", "sd")),
-    "zsl_chance",
-    "clips_seen",
-    "clips_unseen",
-    "classes_seen",
-    "classes_unseen",
-    *(f"published_{metric}" for metric in METRICS),
+    *NAMES,
+    *NUMBERS,
     *(f"difference_{metric}" for metric in METRICS),
-    "published_source",
-    "notes",
-    "nearest_before",
-    "nearest_after",
-    "rank_correlation",
+    *BELOW,
+    *GEOMETRY,
 )
 """As those of result tables. Differences are ours minus published, in percentage points. The last
 three describe the class embeddings, where the row optimises them."""
-
-GEOMETRY = COLUMNS[-3:]
-SHORT = {"seen": "S", "unseen": "U", "hm": "HM", "zsl": "ZSL"}
 
 
 def study_rows(spec: Spec, evaluations: Sequence[Evaluation]) -> list[Row]:
@@ -52,7 +45,8 @@ def study_rows(spec: Spec, evaluations: Sequence[Evaluation]) -> list[Row]:
         evaluations: Row by row, the seeds of each together.
 
     Raises:
-        ValueError: If evaluations are missing, left over, or of several methods in one row.
+        ValueError: If evaluations are missing, left over, or of several methods in one row, or a
+            summary of class embeddings is of others.
         LookupError: If a row names published numbers that there are not.
         OSError: If a summary of class embeddings cannot be read.
     """
@@ -75,13 +69,10 @@ def _row(spec: Spec, row: SpecRow, runs: Sequence[Evaluation]) -> Row:
             f"got {found}. Evaluations come row by row."
         )
     found_row = dict.fromkeys(COLUMNS, "") | summarise(f"{row.label} on {row.dataset}", runs)
-    found_row |= {"study": spec.study, "label": row.label, "dataset": row.dataset}
-    found_row |= {"features": row.features, "method": row.method or runs[0].method}
+    found_row |= spec.named(row) | {"method": row.method or runs[0].method}
     found_row |= _published(row, found_row)
-    if row.classes is not None:
-        from avzsl.classes.summary import read_summary
-
-        summary = read_summary(Path(row.classes))
+    summary = row.summary()
+    if summary is not None:
         found_row |= {name: number(getattr(summary, name)) for name in GEOMETRY}
     return {column: found_row[column] for column in COLUMNS}
 
@@ -93,10 +84,15 @@ def _published(row: SpecRow, ours: Mapping[str, str]) -> Row:
     rows = published_rows(row.published)  # a wrong id is an error on any data
     if row.benchmark is None:
         return {}
-    found = find_published(row.published, benchmark=row.benchmark, features=row.features)
+    found = find_published(
+        row.published, benchmark=row.benchmark, features=row.features, split=row.split
+    )
     if found is None:
-        data = " or ".join(f"{p.benchmark} with {p.features}" for p in rows)
-        note = f"no published number, {rows[0].printed_in} is of {data}"
+        places: dict[str, list[str]] = defaultdict(list)
+        for other in rows:
+            places[other.printed_in].append(other.data)
+        there = "; ".join(f"{place} is of {' or '.join(data)}" for place, data in places.items())
+        note = f"no published number, {there}"
         return {"notes": "; ".join(filter(None, [ours["notes"], note]))}
     cells = {"published_source": found.printed_in + (f" ({found.note})" if found.note else "")}
     for metric in METRICS:
@@ -117,13 +113,13 @@ def number(value: float | None) -> str:
 def results_sheet(spec: Spec, rows: Sequence[Row]) -> Sheet:
     """Return the table as it is shown in Markdown and LaTeX."""
     apart = naming_columns(rows)
-    head = ["variant", *apart, *SHORT.values()]
+    head = ["variant", *apart, *LABELS.values()]
     body = [
         [row["label"], *(row[name] for name in apart), *(mean_sd(row, m) for m in METRICS)]
         for row in rows
     ]
     if any(row["published_source"] for row in rows):
-        head += [f"published {' / '.join(SHORT.values())}", "difference"]
+        head += [f"published {' / '.join(LABELS.values())}", "difference"]
         for row, cells in zip(rows, body, strict=True):
             cells += [_four(row, "published"), _four(row, "difference")]
     texts = 1 + len(apart)
@@ -157,14 +153,8 @@ def _four(row: Row, what: str) -> str:
 
 def _best(rows: Sequence[Row], first_column: int) -> Iterator[tuple[int, int]]:
     """Yield row and column of the best mean of each dataset that has rows to choose from."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for i, row in enumerate(rows):
-        groups[row["dataset"]].append(i)
-    for members, (j, metric) in itertools.product(groups.values(), enumerate(METRICS)):
-        means = {i: float(rows[i][f"{metric}_mean"]) for i in members}
-        if len(set(means.values())) > 1:
-            best = max(means.values())
-            yield from ((i, first_column + j) for i, mean in means.items() if mean == best)
+    for j, metric in enumerate(METRICS):
+        yield from ((i, first_column + j) for i in best_rows(rows, metric))
 
 
 def _notes(rows: Sequence[Row]) -> Iterator[str]:

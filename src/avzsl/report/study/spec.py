@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from avzsl.classes.summary import ClassSummary, read_summary
 from avzsl.registry import did_you_mean
+
+NAMES = ("study", "label", "dataset", "features")
+"""First columns of all tables of studies; together they name a row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +24,9 @@ class SpecRow:
     dataset: str
     benchmark: str | None = None
     """Whose published numbers stand beside it; None for one's own data."""
+    split: str | None = None
+    """Of the benchmark, ``main`` or ``cls``: numbers of the other one do not stand beside it. None
+    takes those of either."""
     features: str = ""
     method: str = ""
     published: str | None = None
@@ -28,8 +35,19 @@ class SpecRow:
     """How many of the evaluations are its seeds."""
     classes: str | None = None
     """Summary of the class-embedding optimisation; None where embeddings are the original ones."""
+    classes_id: str | None = None
+    """Id that the summary must have; None takes any."""
     encoder: str = ""
     """The text encoder."""
+
+    def summary(self) -> ClassSummary | None:
+        """Return the summary of the class-embedding optimisation; None where there was none.
+
+        Raises:
+            OSError: If it cannot be read.
+            ValueError: If the file is no summary, or that of other embeddings.
+        """
+        return None if self.classes is None else read_summary(Path(self.classes), self.classes_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +60,24 @@ class Spec:
     rows: tuple[SpecRow, ...]
     run_ids: tuple[str, ...] | None = None
     """The id that each evaluation must have; None takes any."""
+
+    def named(self, row: SpecRow) -> dict[str, str]:
+        """Return the columns ``NAMES`` of a row."""
+        return {"study": self.study, **{name: getattr(row, name) for name in NAMES[1:]}}
+
+    def optimising(self) -> list[SpecRow]:
+        """Return the rows that optimise their class embeddings.
+
+        Raises:
+            ValueError: If none does.
+        """
+        found = [row for row in self.rows if row.classes is not None]
+        if not found:
+            raise ValueError(
+                f"No row of {self.study} optimises its class embeddings: all have 'classes': null. "
+                "A table of classes or neighbours wants one that does."
+            )
+        return found
 
 
 def read_spec(source: str) -> Spec:
@@ -65,7 +101,11 @@ def read_spec(source: str) -> Spec:
     values = _checked(found, Spec, where)
     rows = values["rows"]
     if not isinstance(rows, list) or not rows:
-        raise ValueError(f"{where}: rows must be a list of at least one row, got {rows!r}.")
+        raise ValueError(
+            f"{where}: rows of {values['study']} must be a list of at least one row, got {rows!r}. "
+            "A study of neighbours has those variants that optimise their class embeddings; one "
+            "must."
+        )
     made = tuple(
         SpecRow(**_checked(row, SpecRow, f"{where}: row {i}")) for i, row in enumerate(rows)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,11 @@ from matplotlib.figure import Figure
 
 from avzsl.report.figures.style import LINES, look, save, strip
 from avzsl.report.study.results import naming_columns
+from avzsl.report.study.spec import NAMES
 from avzsl.report.tables import Row
 
+SAME = ("study", "method", "encoder", "objective", "distance")
+"""What else the tables tell of a row: all rows of a line have the same."""
 SYMBOLS = {"alpha": "α", "margin": "m"}
 _SHIFT = 0.025
 """Of the range: how far the deviations of one line stand from those of the next."""
@@ -51,14 +54,15 @@ def plot_sweep(accuracies: Sequence[Row], geometry: Sequence[Row], out: Path) ->
         out: PNG; a PDF is written beside it.
 
     Raises:
-        ValueError: If no two rows differ in one of the settings only.
+        ValueError: If no two rows differ in one of the settings only, or two differ in nothing
+            that the tables tell.
         OSError: If a file cannot be written.
     """
-    every = list(sweep_lines(accuracies, geometry))
+    every = sweep_lines(accuracies, geometry)
     if not every:
         raise ValueError(
-            "There is nothing to draw: no two rows of the study share dataset, features and one of "
-            "alpha and margin while they differ in the other."
+            "There is nothing to draw: no two rows of the study differ in alpha alone or in margin "
+            f"alone and share dataset, features, {', '.join(SAME)}."
         )
     columns = list(dict.fromkeys((line.where, line.varied) for line in every))
     figure = Figure(figsize=(0.6 + 3.6 * len(columns), 7.2), layout="constrained")
@@ -96,35 +100,58 @@ def _name_axes(top: Axes, bottom: Axes, lines: Sequence[Line]) -> None:
     bottom.set_xticks(sorted({float(row[varied]) for line in lines for row in line.points}))
 
 
-def sweep_lines(accuracies: Sequence[Row], geometry: Sequence[Row]) -> Iterator[Line]:
-    """Yield the lines that the rows of a study make.
+def sweep_lines(accuracies: Sequence[Row], geometry: Sequence[Row]) -> list[Line]:
+    """Return the lines that the rows of a study make.
 
     Raises:
-        ValueError: If a row of the class embeddings is missing from the study.
+        ValueError: If a row of the class embeddings is missing from the study, or two rows would
+            be one point.
     """
     rows = _joined(accuracies, geometry)
     places = naming_columns(rows)
-    also = [name for name in ("objective", "distance") if len({row[name] for row in rows}) > 1]
+    also = [name for name in SAME if len({row[name] for row in rows}) > 1]
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        where = ", ".join(row[name] for name in places)
         for varied, fixed in (("alpha", "margin"), ("margin", "alpha")):
-            name = ", ".join([f"{SYMBOLS[fixed]} = {row[fixed]}", *(row[a] for a in also)])
-            groups[where, varied, name].append(row)
-    for (where, varied, name), members in sorted(groups.items(), key=lambda item: item[0][:2]):
-        by_value = {float(row[varied]): row for row in members}
-        if len(by_value) > 1:
-            points = tuple(by_value[value] for value in sorted(by_value))
-            yield Line(where=where, name=name, varied=varied, points=points)
+            groups[varied, fixed, *(row[name] for name in (fixed, *places, *also))].append(row)
+    lines = []
+    for (varied, fixed, *_), members in groups.items():
+        points = _by_value(members, varied, fixed)
+        shared = points[0]
+        same = [f"{SYMBOLS[fixed]} = {shared[fixed]}", *(shared[name] for name in also)]
+        where = ", ".join(shared[name] for name in places)
+        if len(points) > 1:
+            name = ", ".join(filter(None, same))
+            lines.append(Line(where=where, name=name, varied=varied, points=points))
+    return sorted(lines, key=lambda line: (line.where, line.varied))
+
+
+def _by_value(rows: Sequence[Row], varied: str, fixed: str) -> tuple[Row, ...]:
+    """Return rows that share all but what is varied, in its order."""
+    found: dict[float, Row] = {}
+    for row in rows:
+        other = found.setdefault(float(row[varied]), row)
+        if other is not row:
+            raise ValueError(
+                f"{other['label']!r} and {row['label']!r} both have {SYMBOLS[varied]} = "
+                f"{row[varied]} and {SYMBOLS[fixed]} = {row[fixed]}, and the tables tell no other "
+                "difference between them: a line cannot show both. Leave one of them out of the "
+                "study, or put it into another."
+            )
+    return tuple(found[value] for value in sorted(found))
 
 
 def _joined(accuracies: Sequence[Row], geometry: Sequence[Row]) -> list[Row]:
     """Return the rows that have a margin and alpha, with all their columns."""
-    keys = ("label", "dataset", "features")
-    found = {tuple(row[key] for key in keys): row for row in accuracies}
+    found: dict[tuple[str, ...], Row] = {}
+    for row in accuracies:
+        key = tuple(row[name] for name in NAMES)
+        if key in found:
+            raise ValueError(f"{' / '.join(key)} stands twice in the tables; give each table once.")
+        found[key] = row
     joined = []
     for row in geometry:
-        key = tuple(row[name] for name in keys)
+        key = tuple(row[name] for name in NAMES)
         if key not in found:
             raise ValueError(
                 f"The classes of {' / '.join(key)} are of no row of the study; its rows are "
