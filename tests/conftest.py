@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from avzsl.planning import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -14,6 +21,23 @@ ROOT = Path(__file__).resolve().parents[1]
 def root() -> Path:
     """The project's folder."""
     return ROOT
+
+
+@pytest.fixture()
+def shipped(root: Path) -> dict[str, Any]:
+    """The shipped config.yaml, parsed."""
+    page: dict[str, Any] = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
+    return page
+
+
+@pytest.fixture()
+def make_plan(root: Path, tmp_path: Path) -> Callable[[dict[str, Any]], Plan]:
+    """What makes the plan of a parsed config.yaml, in a folder of its own."""
+    from avzsl.config import load_config
+    from avzsl.planning import Plan
+
+    schema = root / "workflow" / "schemas" / "config.schema.json"
+    return lambda raw: Plan(load_config(copy.deepcopy(raw), schema), tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import copy
 import shutil
 
 import pytest
-import yaml
 from tiny import tiny_options
 
 from avzsl import planning
@@ -13,15 +12,13 @@ from avzsl.planning import Plan
 
 
 @pytest.fixture()
-def raw(root):
-    shipped = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
+def raw(shipped):
     return shipped | {"encoders": shipped["encoders"] or {}}
 
 
 @pytest.fixture()
-def make(root, tmp_path):
-    schema = root / "workflow" / "schemas" / "config.schema.json"
-    return lambda raw: Plan(load_config(copy.deepcopy(raw), schema), tmp_path)
+def make(make_plan):
+    return make_plan
 
 
 def ids(plan):

@@ -3,44 +3,35 @@
 import copy
 
 import pytest
-import yaml
 
-from avzsl.config import load_config
-from avzsl.planning import Plan
 from avzsl.study_plan import StudyPlan
 
+BENCHMARK = {
+    "kind": "benchmark",
+    "benchmark": "vggsound",
+    "videos": None,
+    "split": "cls",
+    "hyperparameters": "published",
+}
 STUDY = {"dataset": "demo", "features": "signal", "variants": ["devise"]}
 
 
 @pytest.fixture()
-def raw(root):
-    page = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
-    return page | {"studies": {"one": copy.deepcopy(STUDY)}, "studies_on": None}
-
-
-@pytest.fixture()
-def make(root, tmp_path):
-    schema = root / "workflow" / "schemas" / "config.schema.json"
-    return lambda raw: Plan(load_config(copy.deepcopy(raw), schema), tmp_path)
+def raw(shipped):
+    return shipped | {"studies": {"one": copy.deepcopy(STUDY)}, "studies_on": None}
 
 
 def rows(plan, study="one", table=None):
     return {row.label: row for row in StudyPlan(plan).rows(study, table)}
 
 
-def test_published_hyper_parameters_of_a_benchmark_reach_methods_and_variants(raw, make):
-    raw["datasets"]["vggsound"] = {
-        "kind": "benchmark",
-        "benchmark": "vggsound",
-        "videos": None,
-        "split": "cls",
-        "hyperparameters": "published",
-    }
+def test_published_hyper_parameters_of_a_benchmark_reach_methods_and_variants(raw, make_plan):
+    raw["datasets"]["vggsound"] = dict(BENCHMARK)
     raw["studies"]["one"]["variants"] = {
         "tcaf": {"method": "tcaf"},
         "wide": {"method": "tcaf", "options": {"encoder_hidden": 64}},
     }
-    plan = make(raw)
+    plan = make_plan(raw)
     assert plan.method("demo", "tcaf").options["training"]["learning_rate"] != 6e-5
     found = rows(plan, table="vggsound_signal")
     options = plan.method("vggsound", found["tcaf"].run).options
@@ -50,36 +41,31 @@ def test_published_hyper_parameters_of_a_benchmark_reach_methods_and_variants(ra
     assert (wide["depth"], wide["encoder_hidden"]) == (8, 64)
 
 
-def test_what_the_page_says_wins_over_published_hyper_parameters(raw, make):
-    raw["datasets"]["vggsound"] = {
-        "kind": "benchmark",
-        "benchmark": "vggsound",
-        "videos": None,
-        "split": "cls",
-        "hyperparameters": "published",
+def test_what_the_page_says_wins_over_published_hyper_parameters(raw, make_plan):
+    raw["datasets"]["vggsound"] = BENCHMARK | {
         "training": {"epochs": 3},
         "methods": {"tcaf": {"heads": 2}},
     }
     raw["methods"] |= {"tcaf": {"dropout": 0.05}, "small": {"kind": "tcaf", "depth": 1}}
-    plan = make(raw)
+    plan = make_plan(raw)
     tcaf, small = (plan.method("vggsound", name).options for name in ("tcaf", "small"))
     assert (tcaf["depth"], tcaf["heads"], tcaf["dropout"]) == (8, 2, 0.05)
     assert (small["depth"], small["training"]["epochs"]) == (1, 3)
     assert tcaf["training"]["learning_rate"] == small["training"]["learning_rate"] == 6e-5
 
 
-def test_training_of_a_dataset_reaches_every_method_and_yields_to_one(raw, make):
+def test_training_of_a_dataset_reaches_every_method_and_yields_to_one(raw, make_plan):
     raw["datasets"]["demo"] |= {
         "training": {"epochs": 7, "batch_size": 32},
         "methods": {"avca": {"training": {"epochs": 3}}},
     }
-    plan = make(raw)
+    plan = make_plan(raw)
     for method, epochs in (("ez-avgzl", 7), ("kda", 7), ("avca", 3)):
         training = plan.method("demo", method).options["training"]
         assert (training["epochs"], training["batch_size"]) == (epochs, 32)
     raw["datasets"]["demo"]["training"] = {"epoch": 7}
     with pytest.raises(ValueError, match=r"datasets\.demo\.methods\..*no key 'epoch'"):
-        make(raw)
+        make_plan(raw)
 
 
 @pytest.fixture()
@@ -94,8 +80,8 @@ def two(raw, tmp_path):
     return raw
 
 
-def test_a_dataset_may_use_the_features_of_another(two, make):
-    plan = make(two)
+def test_a_dataset_may_use_the_features_of_another(two, make_plan):
+    plan = make_plan(two)
     assert plan.store("two") == "one"
     assert plan.features_id("two", "signal-audio") == plan.features_id("one", "signal-audio")
 
@@ -107,16 +93,16 @@ def test_a_dataset_may_use_the_features_of_another(two, make):
         ("3,other.mp4,dog,train", "one has another clip '3'"),
     ],
 )
-def test_other_clips_have_other_features(two, make, tmp_path, line, message):
+def test_other_clips_have_other_features(two, make_plan, tmp_path, line, message):
     (tmp_path / "two.csv").write_text(f"id,path,class,subset\n1,a.mp4,dog,train\n{line}\n")
     with pytest.raises(ValueError, match=rf"datasets\.two\.features_of: {message}"):
-        make(two).store("two")
+        make_plan(two).store("two")
 
 
-def test_features_of_names_a_dataset_with_features_of_its_own(two, make):
+def test_features_of_names_a_dataset_with_features_of_its_own(two, make_plan):
     two["datasets"]["three"] = two["datasets"]["one"] | {"features_of": "two"}
     with pytest.raises(ValueError, match=r"no other dataset 'two' with features of its own"):
-        make(two)
+        make_plan(two)
     two["datasets"]["three"]["features_of"] = "oen"
     with pytest.raises(ValueError, match=r"'oen'.*Did you mean 'one'"):
-        make(two)
+        make_plan(two)
