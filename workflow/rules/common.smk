@@ -56,6 +56,15 @@ shell.prefix(
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
+# A figure of runs by its file name -> what `avzsl figures` calls it.
+RUN_FIGURES = {
+    "training": "training",
+    "confusion": "confusion",
+    "bias": "bias",
+    "per_class": "classes",
+    "embeddings": "embeddings",
+}
+
 GPU = PLAN.gpus_per_job
 
 

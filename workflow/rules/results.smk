@@ -122,6 +122,10 @@ rule figures:
             caption="../report/embeddings.rst",
             category="{dataset}",
         ),
+        pdfs=expand(
+            "results/figures/{{dataset}}_{{features}}/{name}.pdf",
+            name=["methods", *RUN_FIGURES],
+        ),
     log:
         "logs/figures/{dataset}_{features}.log",
     benchmark:

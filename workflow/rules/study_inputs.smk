@@ -11,14 +11,6 @@ STUDIES = StudyPlan(PLAN)
 ACCURACY = either(STUDIES.showing("accuracy"))
 NEIGHBOURS = either(STUDIES.showing("neighbours"))
 # A study where it says, or {dataset}_{features}/study.
-# A figure of runs, by its suffix -> what `avzsl figures` calls it.
-RUN_FIGURES = {
-    "training": "training",
-    "confusion": "confusion",
-    "bias": "bias",
-    "per_class": "classes",
-    "embeddings": "embeddings",
-}
 PLACE = f"(({either(DATASETS)})_({either(FEATURES)})/)?({ACCURACY})"
 
 
