@@ -133,6 +133,7 @@ def test_the_semantic_terms_of_the_classes_have_the_mean_of_the_whole(classes, o
     assert before == pytest.approx(result.trace.semantic[0], abs=1e-6)
     assert after == pytest.approx(result.trace.semantic[result.best_step], abs=1e-6)
     assert len({change.semantic_after for change in changes}) > classes // 2
+    assert min(change.semantic_before for change in changes) >= 0
 
 
 def test_the_hinge_of_a_class_is_that_of_its_own_triplets():

@@ -178,7 +178,8 @@ def semantic_of_each(classes_CW: Tensor, original_CW: Tensor, options: ClassOpti
     """
     ranking = _ranking(original_CW, replace(options, ranking="exact"))
     if ranking is None:
-        return paired(classes_CW, original_CW, options.distance)
+        distances_C = paired(classes_CW, original_CW, options.distance)
+        return distances_C.clamp(min=0)  # rounding makes 1 - cos of equal rows negative
     rows_CW = comparable(classes_CW, options.distance)
     found_C = torch.zeros(len(rows_CW), dtype=rows_CW.dtype)
     for anchor, distances_1C in distance_blocks(rows_CW, options.distance, cells=len(rows_CW)):
