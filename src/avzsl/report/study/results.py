@@ -106,8 +106,8 @@ def _published(row: SpecRow, ours: Mapping[str, str]) -> Row:
 
 
 def number(value: float | None) -> str:
-    """Return four decimals, or nothing for None."""
-    return "" if value is None else f"{value:.4f}"
+    """Return four decimals, or nothing for None; adding 0.0 turns a negative zero into zero."""
+    return "" if value is None else f"{round(value, 4) + 0.0:.4f}"
 
 
 def results_sheet(spec: Spec, rows: Sequence[Row]) -> Sheet:
