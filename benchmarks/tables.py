@@ -83,8 +83,8 @@ def configuration(args: argparse.Namespace, archive: Path) -> dict[str, Any]:
         "pictures": {"kind": "published-visual", **published},
         "vectors": {"kind": "class-vectors", "weights": vectors},
     }
-    config["features"] = {"vggish-c3d": {"audio": "sound", "visual": "pictures", "text": "vectors"}}
-    wanted = {"dataset": args.benchmark, "features": "vggish-c3d"}
+    config["features"] = {"simulated": {"audio": "sound", "visual": "pictures", "text": "vectors"}}
+    wanted = {"dataset": args.benchmark, "features": "simulated"}  # no published number beside it
     config["studies"] = {
         name: study | wanted
         for name, study in config["studies"].items()
