@@ -179,8 +179,7 @@ def _check_variant(
         hint = did_you_mean(variant.method, config.all_methods)
         raise ValueError(f"config.yaml: {where}: there is no method {variant.method!r}. {hint}")
     plugin = config.all_methods[variant.method]
-    own = with_published(variant.options, plugin.kind, f"{where}.options")
-    options = config.checked(plugin.kind, merge(plugin.options, own), f"{where}.options")
+    options = _options_over(plugin, variant, config, f"{where}.options")
     classes = merge(config.sections["classes"], variant.classes)
     config.checked("classes", classes, f"{where}.classes")
     if "classes" in settings and options["classes"] != "optimised":
@@ -208,8 +207,14 @@ def _check_study(study: Study, config: Config, where: str) -> None:
 
 def _optimises(variant: Variant, config: Config) -> bool:
     plugin = config.all_methods[variant.method]
-    own = with_published(variant.options, plugin.kind, variant.label)
-    return bool(merge(plugin.options, own)["classes"] == "optimised")
+    options = _options_over(plugin, variant, config, f"studies: {variant.label}")
+    return bool(options["classes"] == "optimised")
+
+
+def _options_over(plugin: Plugin, variant: Variant, config: Config, where: str) -> dict[str, Any]:
+    """Return the options of a method with those of a variant laid over, checked."""
+    own = with_published(variant.options, plugin.kind, where)
+    return config.checked(plugin.kind, merge(plugin.options, own), where)
 
 
 def class_options(config: Config, variant: Variant) -> dict[str, Any]:
@@ -231,9 +236,7 @@ def resolve(config: Config, dataset: str, variant: Variant) -> Resolved:
         KeyError: If there is no such dataset.
     """
     plugin = config.method_on(dataset, variant.method)
-    where = f"studies: {variant.label}"
-    own = with_published(variant.options, plugin.kind, where)
-    options = config.checked(plugin.kind, merge(plugin.options, own), where)
+    options = _options_over(plugin, variant, config, f"studies: {variant.label}")
     classes = options["classes"]
     if classes == "optimised":
         classes = class_variant(config, class_options(config, variant))

@@ -7,6 +7,7 @@ a feature set of their own are left out, and no published number stands beside. 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,6 +136,7 @@ class StudyPlan:
         features = {*own.features, *(v.features for v in own.variants if v.features)}
         return sorted((datasets - {*known.datasets}) | (features - {*known.features}))
 
+    @functools.cache  # noqa: B019 - one plan lives as long as the process
     def rows(self, study: str, table: str | None = None) -> list[StudyRow]:
         """Return the rows of a study.
 

@@ -89,11 +89,21 @@ def read_configuration(args: argparse.Namespace) -> Config:
         FileNotFoundError: If there is none.
         ValueError: If something in it is wrong.
     """
-    import yaml
-
     from avzsl.config import load_config
 
-    return load_config(yaml.safe_load(args.config.read_text(encoding="utf-8")) or {}, args.schema)
+    return load_config(read_page(args), args.schema)
+
+
+def read_page(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the configuration as it is written, unchecked.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    import yaml
+
+    page: dict[str, Any] = yaml.safe_load(args.config.read_text(encoding="utf-8")) or {}
+    return page
 
 
 def _configured_datasets(args: argparse.Namespace) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from avzsl.cli.arguments import add_configuration
+from avzsl.cli.arguments import add_configuration, read_page
 from avzsl.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     from avzsl.report.page.contents import Inputs, sections
     from avzsl.report.page.render import render
 
-    raw = _raw(args)
+    raw = read_page(args) if args.configuration is None else args.configuration
     # The page is made of files; as in a job, nothing is listed anew.
     plan = Plan(load_config(raw, args.schema), Path.cwd(), is_job=True)
     inputs = Inputs(
@@ -156,14 +156,3 @@ def _files_of(row: StudyRow, study: str, *, has_runs: bool) -> StudyRowFiles:
         summary=summary,
         evaluations=tuple(map(Path, row.evaluations)) if has_runs else (),
     )
-
-
-def _raw(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the configuration as given, from the command line or the file."""
-    if args.configuration is not None:
-        found: dict[str, Any] = args.configuration
-        return found
-    import yaml
-
-    found = yaml.safe_load(args.config.read_text(encoding="utf-8")) or {}
-    return found
